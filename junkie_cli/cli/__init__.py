@@ -1,0 +1,1 @@
+"""The command line. The only importer of typer and rich."""

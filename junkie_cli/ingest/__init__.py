@@ -1,0 +1,1 @@
+"""From Discord to the archive: planner, backfill, sync, live, and the events that they report."""
