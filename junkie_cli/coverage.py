@@ -61,7 +61,7 @@ class Coverage:
         return Coverage.of((*self.ranges, (lo, hi)))
 
     def covers(self, lo: int, hi: int) -> bool:
-        """True if every id of `[lo, hi)` lies within."""
+        """Return True if every id of `[lo, hi)` lies within."""
         return lo >= hi or any(r.lo <= lo and hi <= r.hi for r in self.ranges)
 
     def gaps(self, lo: int, hi: int) -> tuple[Range, ...]:

@@ -1,0 +1,332 @@
+"""The planner's invariant, against a simulated Discord that misbehaves in every way it is known to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from junkie_cli import snowflake
+from junkie_cli.coverage import Coverage, Range
+from junkie_cli.errors import ChannelForbidden, MalformedPage
+from junkie_cli.ingest import planner
+from junkie_cli.ingest.planner import (
+    CountTop,
+    Fetch,
+    FindKnown,
+    Goal,
+    ReadAccess,
+    Store,
+    View,
+    prove,
+    walk,
+)
+from junkie_cli.models import Access, PageRequest
+
+CHANNEL = 1_000 << 22
+SECOND = 1_000 << 22
+
+
+@dataclass
+class Discord:
+    """One channel as Discord has it. `hidden` ids are allotted and not visible yet."""
+
+    visible: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
+    newest: int | None = None
+    readable: bool = True
+    requests: int = 0
+
+    def page(self, request: PageRequest) -> list[int]:
+        self.requests += 1
+        if not self.readable:
+            return []
+        if request.before is not None:
+            return sorted((i for i in self.visible if i < request.before), reverse=True)[: request.limit]
+        assert request.after is not None
+        return sorted(sorted(i for i in self.visible if i > request.after)[: request.limit], reverse=True)
+
+    def post(self, message_id: int, *, hidden: bool = False) -> None:
+        (self.hidden if hidden else self.visible).add(message_id)
+        self.newest = max(self.newest or 0, message_id)
+
+
+@dataclass
+class Archive:
+    """What is committed: it survives a crash."""
+
+    covered: Coverage = field(default_factory=Coverage)
+    rows: set[int] = field(default_factory=set)
+
+
+class Crash(Exception):
+    """The process was killed."""
+
+
+def run(
+    discord: Discord, archive: Archive, goal: Goal, before_action: Callable[[], None] = lambda: None
+) -> list[planner.Action]:
+    """Drive one walk, as ingest does: `before_action` lets the world change between any two actions."""
+    actions: list[planner.Action] = []
+    if discord.newest is None:
+        return actions
+    steps = walk(View(CHANNEL, discord.newest, archive.covered), goal)
+    page: list[int] = []
+    hidden_when_asked: set[int] = set()
+    reply: Any = None
+    while True:
+        before_action()
+        try:
+            action = steps.send(reply)
+        except StopIteration:
+            return actions
+        actions.append(action)
+        reply = None
+        match action:
+            case Fetch(request):
+                page = reply = discord.page(request)
+                hidden_when_asked = set(discord.hidden)
+                archive_excuse.update(hidden_when_asked)
+            case Store(_, claim):
+                archive.rows |= set(page)
+                if claim is not None:
+                    archive.covered = archive.covered.add(*claim)
+            case ReadAccess():
+                reply = Access(readable=discord.readable, reason="" if discord.readable else "lacks a right")
+            case FindKnown(at, above, but_not):
+                known = [i for i in archive.rows if i not in but_not and (i >= at if above else i <= at)]
+                reply = (min(known) if above else max(known)) if known else None
+            case CountTop(lo, hi, most):
+                reply = min(len([i for i in archive.rows if lo <= i < hi]), most)
+            case _:
+                pass
+
+
+archive_excuse: set[int] = set()
+
+
+def held(discord: Discord, archive: Archive) -> set[int]:
+    """What coverage claims and the archive lacks."""
+    return {i for i in discord.visible if i in archive.covered and i not in archive.rows}
+
+
+# Ids on a grid of 100 ms: a late one is revealed before the channel moves on by ten seconds.
+ids = st.integers(1, 3_000).map(lambda n: CHANNEL + n * SECOND // 10)
+
+changes = st.lists(
+    st.sampled_from(["post", "post late", "reveal", "delete", "revoke", "grant", "crash", "nothing", "nothing"]),
+    max_size=60,
+)
+
+
+class World:
+    """Applies one change before each action; rights don't flip twice within the few steps that can't be told apart."""
+
+    def __init__(self, discord: Discord, script: list[str], data: st.DataObject) -> None:
+        self.discord = discord
+        self.script = list(script)
+        self.data = data
+        self.steps_since_revoked = 0
+
+    def step(self) -> None:
+        self.steps_since_revoked += 1
+        if not self.script:
+            return
+        change = self.script.pop(0)
+        discord = self.discord
+        newest = discord.newest or CHANNEL
+        if change in {"post", "post late"}:
+            if change == "post":
+                for late in [i for i in discord.hidden if newest + 2 * SECOND - i >= 9 * SECOND]:
+                    discord.hidden.remove(late)
+                    discord.visible.add(late)
+            discord.post(newest + SECOND * self.data.draw(st.sampled_from([1, 2])), hidden=change == "post late")
+        elif change == "reveal" and discord.hidden:
+            discord.visible |= discord.hidden
+            discord.hidden.clear()
+        elif change == "delete" and discord.visible:
+            discord.visible.discard(self.data.draw(st.sampled_from(sorted(discord.visible))))
+        elif change == "revoke":
+            discord.readable = False
+            self.steps_since_revoked = 0
+        elif change == "grant" and self.steps_since_revoked > 4:
+            discord.readable = True
+        elif change == "crash":
+            raise Crash
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    history=st.sets(ids, max_size=60),
+    script=changes,
+    page_limit=st.integers(1, 7),
+    batch=st.integers(1, 20),
+    target=st.none() | st.integers(1, 40),
+    data=st.data(),
+)
+def test_what_coverage_claims_is_there(
+    history: set[int], script: list[str], page_limit: int, batch: int, target: int | None, data: st.DataObject
+) -> None:
+    discord, archive = Discord(), Archive()
+    for message_id in history:
+        discord.post(message_id)
+    world = World(discord, script, data)
+    archive_excuse.clear()
+    goal = Goal(floor=CHANNEL, target=target, batch=batch, page_limit=page_limit)
+    while world.script:
+        remaining = len(world.script)
+        try:
+            run(discord, archive, goal, world.step)
+        except (Crash, ChannelForbidden):
+            pass
+        assert held(discord, archive) <= archive_excuse  # ids that were not visible yet when their page was asked for
+        if len(world.script) == remaining:
+            world.script.pop(0)
+
+    # The world comes to rest: everything is visible, the bot may read, and somebody says one more thing.
+    discord.visible |= discord.hidden
+    discord.hidden.clear()
+    discord.readable = True
+    discord.post((discord.newest or CHANNEL) + SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, batch=batch, page_limit=page_limit))
+    assert held(discord, archive) == set()
+    assert discord.newest is not None
+    assert archive.covered.covers(CHANNEL, discord.newest + 1)
+    assert discord.visible <= archive.rows
+
+    # Unchanged: no request.
+    asked = discord.requests
+    run(discord, archive, Goal(floor=CHANNEL, batch=batch, page_limit=page_limit))
+    assert discord.requests == asked
+
+
+@settings(max_examples=200, deadline=None)
+@given(history=st.sets(ids, min_size=1, max_size=60), target=st.integers(1, 80), page_limit=st.integers(2, 9))
+def test_a_target_is_met_by_one_range_at_the_top_and_asks_for_no_more_than_it_needs(
+    history: set[int], target: int, page_limit: int
+) -> None:
+    discord, archive = Discord(), Archive()
+    for message_id in history:
+        discord.post(message_id)
+    run(discord, archive, Goal(floor=CHANNEL, target=target, page_limit=page_limit))
+    newest = sorted(history)[-target:]
+    assert archive.covered.covers(newest[0], newest[-1] + 1)
+    assert set(newest) <= archive.rows
+    full_pages = -(-min(target, len(history)) // page_limit)
+    # Where history ends within the target, the proof of its start costs a short page, or an empty one and one more.
+    assert discord.requests <= full_pages + (2 if target >= len(history) else 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(history=st.sets(ids, min_size=1, max_size=60), since=ids, page_limit=st.integers(1, 9))
+def test_since_is_a_floor(history: set[int], since: int, page_limit: int) -> None:
+    discord, archive = Discord(), Archive()
+    for message_id in history:
+        discord.post(message_id)
+    run(discord, archive, Goal(floor=since, page_limit=page_limit))
+    wanted = {i for i in history if i >= since}
+    assert wanted <= archive.rows
+    assert len(archive.rows) <= len(wanted) + page_limit
+
+
+def test_an_iteration_bound_keeps_a_known_gap() -> None:
+    discord, archive = Discord(), Archive()
+    for n in range(1, 101):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, batch=10, page_limit=10, max_iterations=2))
+    assert len(archive.rows) == 30
+    assert archive.covered.gaps(CHANNEL, CHANNEL + 100 * SECOND) == (Range(CHANNEL, CHANNEL + 71 * SECOND),)
+
+
+def test_a_live_range_above_an_outage_does_not_hide_the_gap_below_it() -> None:
+    discord, archive = Discord(), Archive()
+    for n in range(1, 51):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=10))
+    for n in range(51, 80):
+        discord.post(CHANNEL + n * SECOND)
+    live = CHANNEL + 79 * SECOND
+    archive.rows.add(live)
+    archive.covered = archive.covered.add(live, live + 1)
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=10))
+    assert archive.covered.covers(CHANNEL, live + 1)
+    assert archive.rows == discord.visible
+
+
+def test_an_empty_channel_without_the_right_to_read_is_forbidden_not_complete() -> None:
+    discord, archive = Discord(readable=False), Archive()
+    discord.post(CHANNEL + SECOND)
+    with pytest.raises(ChannelForbidden):
+        run(discord, archive, Goal(floor=CHANNEL))
+    assert not archive.covered
+
+
+def test_rows_that_a_rule_keeps_out_do_not_make_an_empty_page_unprovable() -> None:
+    """More messages than a page holds lie between the cursor and the nearest known one."""
+    discord = Discord()
+    for n in range(1, 31):
+        discord.post(CHANNEL + n * SECOND)
+    archive = Archive(Coverage.of([(CHANNEL + SECOND, CHANNEL + 31 * SECOND)]), {CHANNEL + 30 * SECOND})
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=5))
+    assert archive.covered.covers(CHANNEL, CHANNEL + 31 * SECOND)
+    assert discord.requests < 10
+
+
+@pytest.mark.parametrize(
+    ("request_", "page", "claim"),
+    [
+        (PageRequest(5, before=100, limit=3), (90, 80, 70), Range(70, 100)),
+        (PageRequest(5, before=100, limit=3), (90, 80), Range(5, 100)),
+        (PageRequest(5, before=100, limit=3), (), None),
+        (PageRequest(5, after=100, limit=3), (130, 120, 110), Range(101, 131)),
+        (PageRequest(5, after=100, limit=3), (130, 120), Range(101, 201)),
+        (PageRequest(5, after=100, limit=3), (230, 120), Range(101, 231)),
+        (PageRequest(5, after=100, limit=3), (), None),
+    ],
+)
+def test_prove(request_: PageRequest, page: tuple[int, ...], claim: Range | None) -> None:
+    assert prove(request_, page, last_id=200) == claim
+
+
+def test_prove_believes_an_empty_page_only_when_told() -> None:
+    assert prove(PageRequest(5, before=100), (), last_id=200, believe_empty=True) == Range(5, 100)
+    assert prove(PageRequest(5, after=100), (), last_id=200, believe_empty=True) == Range(101, 201)
+    assert prove(PageRequest(5, after=200), (), last_id=200, believe_empty=True) is None
+
+
+@pytest.mark.parametrize(
+    "page", [(100, 90), (90, 90), (80, 90), (90, 80, 70, 60)], ids=["outside", "repeated", "out of order", "too many"]
+)
+def test_a_page_that_makes_no_sense_proves_nothing(page: tuple[int, ...]) -> None:
+    with pytest.raises(MalformedPage):
+        prove(PageRequest(5, before=100, limit=3), page, last_id=200)
+
+
+def test_a_senseless_page_is_asked_for_again_and_its_rows_are_kept_without_a_claim() -> None:
+    steps = walk(View(CHANNEL, CHANNEL + 9, Coverage()), Goal(floor=CHANNEL, page_limit=2))
+    seen: list[planner.Action] = []
+    reply: Any = None
+    with pytest.raises(MalformedPage):
+        while True:
+            action = steps.send(reply)
+            seen.append(action)
+            reply = [CHANNEL + 3, CHANNEL + 5] if isinstance(action, Fetch) else None
+    assert [type(a) for a in seen].count(Fetch) == planner.MALFORMED_TRIES
+    assert all(a.claim is None for a in seen if isinstance(a, Store))
+
+
+def test_catch_up_looks_ten_seconds_below_the_newest_covered_id() -> None:
+    discord, archive = Discord(), Archive()
+    for n in range(1, 31):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL))
+    late = CHANNEL + 25 * SECOND + 1
+    discord.visible.add(late)
+    discord.post(CHANNEL + 31 * SECOND)
+    actions = run(discord, archive, Goal(floor=CHANNEL))
+    assert late in archive.rows
+    first = next(a for a in actions if isinstance(a, Fetch))
+    assert first.request.after is not None
+    assert snowflake.to_ms(CHANNEL + 30 * SECOND) - snowflake.to_ms(first.request.after) == planner.OVERLAP_MS
