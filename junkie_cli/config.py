@@ -60,7 +60,9 @@ def _text(value: str) -> str:
     return value
 
 
-def _integer(lowest: int, highest: int = 2**31 - 1, *, words: Mapping[str, int | None] | None = None) -> Callable[[str], int | None]:
+def _integer(
+    lowest: int, highest: int = 2**31 - 1, *, words: Mapping[str, int | None] | None = None
+) -> Callable[[str], int | None]:
     """Read a whole number in [lowest, highest], or one of `words`."""
     described = f"a whole number from {lowest}" + (f" to {highest}" if highest < 2**31 - 1 else "")
     described += "".join(f" or '{word}'" for word in words or ())
@@ -128,7 +130,9 @@ def _ids(value: str) -> tuple[str, ...]:
 VARIABLES: Final = (
     Variable("DISCORD_TOKEN", "token", None, _token, "bot token; never a flag, never printed", secret=True),
     Variable("DISCORD_TOKEN_FILE", "token_file", None, _path, "file that holds the bot token, e.g. a container secret"),
-    Variable("DISCORD_API_URL", "api_url", DISCORD_API_URL, _api_url, "base of Discord's API, e.g. a proxy or the emulator"),
+    Variable(
+        "DISCORD_API_URL", "api_url", DISCORD_API_URL, _api_url, "base of Discord's API, e.g. a proxy or the emulator"
+    ),
     Variable("POSTGRES_URL", "postgres_url", None, _postgres_url, "libpq URI; unset: the embedded server", secret=True),
     Variable("JUNKIE_HOME", "home", None, _path, "folder of the embedded database and the demo"),
     Variable("JUNKIE_PG_BIN", "pg_bin", None, _path, "folder with postgres, initdb and pg_ctl"),
@@ -142,17 +146,47 @@ VARIABLES: Final = (
     ),
     Variable("TEAM_LEADER_CONTEXT_LIMIT", "team_leader_limit", 100, _integer(1), "`context --role team-leader`"),
     Variable("CACHE_TTL", "cache_ttl", 120, _integer(0), "seconds for which the archive counts as fresh"),
-    Variable("MESSAGE_SYNC_LIMIT", "sync_limit", 200, _integer(1, words={"all": None}), "newest messages per channel that `sync` reconciles"),
-    Variable("BACKFILL_CONCURRENCY", "concurrency", 4, _integer(1, 100), "channels with a request or a write in flight"),
+    Variable(
+        "MESSAGE_SYNC_LIMIT",
+        "sync_limit",
+        200,
+        _integer(1, words={"all": None}),
+        "newest messages per channel that `sync` reconciles",
+    ),
+    Variable(
+        "BACKFILL_CONCURRENCY", "concurrency", 4, _integer(1, 100), "channels with a request or a write in flight"
+    ),
     Variable("BACKFILL_MAX_FETCH_LIMIT", "max_fetch_limit", 1000, _integer(1), "messages per deepen iteration"),
-    Variable("BACKFILL_MAX_ITERATIONS", "max_iterations", None, _integer(1), "deepen iterations per channel and run (unset: unbounded)"),
-    Variable("BACKFILL_PARALLEL_BATCHES", "parallel_batches", 1, _integer(1, 64), "ranges of one channel fetched at once"),
+    Variable(
+        "BACKFILL_MAX_ITERATIONS",
+        "max_iterations",
+        None,
+        _integer(1),
+        "deepen iterations per channel and run (unset: unbounded)",
+    ),
+    Variable(
+        "BACKFILL_PARALLEL_BATCHES", "parallel_batches", 1, _integer(1, 64), "ranges of one channel fetched at once"
+    ),
     Variable("JUNKIE_GUILDS", "guilds", (), _ids, "guilds to work on, separated by commas (unset: all)"),
     Variable("JUNKIE_CHANNELS", "channels", (), _ids, "channels to work on, separated by commas (unset: all)"),
     Variable("JUNKIE_EXCLUDE", "exclude", (), _ids, "guilds, categories, channels or threads to leave out"),
-    Variable("JUNKIE_ON_DELETE", "on_delete", "purge", _choice("purge", "keep"), "drop a deleted message's content, or keep the row hidden"),
-    Variable("JUNKIE_KEEP_REVISIONS", "keep_revisions", False, _flag, "1 keeps every earlier text of an edited message"),
-    Variable("JUNKIE_ACCEPT_UNREADABLE", "accept_unreadable", False, _flag, "1: channels that the bot may not read don't make a run partial"),
+    Variable(
+        "JUNKIE_ON_DELETE",
+        "on_delete",
+        "purge",
+        _choice("purge", "keep"),
+        "drop a deleted message's content, or keep the row hidden",
+    ),
+    Variable(
+        "JUNKIE_KEEP_REVISIONS", "keep_revisions", False, _flag, "1 keeps every earlier text of an edited message"
+    ),
+    Variable(
+        "JUNKIE_ACCEPT_UNREADABLE",
+        "accept_unreadable",
+        False,
+        _flag,
+        "1: channels that the bot may not read don't make a run partial",
+    ),
     Variable("LOG_LEVEL", "log_level", "INFO", _choice(*LOG_LEVELS), "how much is logged"),
 )
 """Every setting, in the order in which the documentation shows them."""
@@ -189,7 +223,9 @@ class Settings:
     def require_token(self) -> Secret:
         """Return the bot token. Raises ConfigError if there is none."""
         if self.token is None:
-            raise ConfigError("no bot token is set", hint="set DISCORD_TOKEN, or DISCORD_TOKEN_FILE to a file that holds it")
+            raise ConfigError(
+                "no bot token is set", hint="set DISCORD_TOKEN, or DISCORD_TOKEN_FILE to a file that holds it"
+            )
         return self.token
 
 
@@ -290,7 +326,9 @@ def _read_token_file(values: dict[str, Any], origins: dict[str, str]) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"DISCORD_TOKEN_FILE: can't read {path}: {reason}", hint="mend the path or the file's mode") from None
+        raise ConfigError(
+            f"DISCORD_TOKEN_FILE: can't read {path}: {reason}", hint="mend the path or the file's mode"
+        ) from None
     token = next(variable for variable in VARIABLES if variable.name == "DISCORD_TOKEN")
     values["token"] = _read(token, text, str(path))
     # A file named by a .env counts as that .env's own token.
