@@ -1,0 +1,92 @@
+"""The command line's root: registers the commands and turns every ending into an exit code and at most one line.
+
+Exit codes: 0 done, 1 unexpected failure, 2 usage, 3 partial, 4 configuration or authentication, 5 database,
+130 interrupted. A traceback is shown only at LOG_LEVEL=DEBUG, and never with local variables.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from junkie_cli import __version__
+from junkie_cli.cli import backfill, db, demo, emulator
+from junkie_cli.cli.output import error_line
+from junkie_cli.errors import INTERRUPTED, JunkieError
+
+log = logging.getLogger(__name__)
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 unexpected failure, 2 usage, 3 partial (some channel failed or is unreadable; the others "
+    "are done), 4 configuration or authentication, 5 database, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="junkie",
+    help="Archive Discord into PostgreSQL, and turn any stretch of it into a prompt.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# typer carries click inside and names only some of its exceptions.
+_UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
+    if wanted:
+        typer.echo(f"junkie {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[  # noqa: ARG001  its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Archive Discord into PostgreSQL, and turn any stretch of it into a prompt."""
+
+
+app.command("backfill", epilog=EXIT_CODES)(backfill.command)
+app.command("demo", epilog=EXIT_CODES)(demo.command)
+app.command("emulator")(emulator.emulator)
+app.add_typer(db.app, name="db")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result = app(args=arguments, prog_name="junkie", standalone_mode=False)
+    except typer.Exit as ending:
+        return ending.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except JunkieError as error:
+        log.debug("stopped by", exc_info=True)
+        error_line(error.message, error.hint)
+        return error.exit_code
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "junkie"
+        error_line(getattr(error, "format_message", error.__str__)(), f"`{path} --help` shows what is")
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: a bug ends in one line and exit code 1
+        log.debug("unexpected", exc_info=True)
+        error_line(f"unexpected {type(error).__name__}", "LOG_LEVEL=DEBUG shows where; please report it")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def run() -> NoReturn:
+    """Run the command of `sys.argv` and exit."""
+    sys.exit(main())

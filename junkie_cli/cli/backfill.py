@@ -1,0 +1,112 @@
+"""`junkie backfill`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from junkie_cli import config
+from junkie_cli.cli import options
+from junkie_cli.cli.output import set_up_logging
+from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.config import Settings
+from junkie_cli.errors import PARTIAL
+
+if TYPE_CHECKING:
+    from junkie_cli.ingest.backfill import BackfillOptions
+    from junkie_cli.ingest.events import Summary
+
+
+def command(
+    *,
+    guild: options.Guilds = None,
+    channel: options.Channels = None,
+    exclude: options.Exclude = None,
+    threads: Annotated[bool, typer.Option(help="Archive threads and forum posts too.")] = True,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="N|all", help="Newest messages per channel (all). [env: CONTEXT_AGENT_MAX_MESSAGES]"),
+    ] = None,
+    since: options.Since = None,
+    concurrency: options.Concurrency = None,
+    max_iterations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Deepen iterations per channel in this run. [env: BACKFILL_MAX_ITERATIONS]"),
+    ] = None,
+    max_fetch_limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Messages per deepen iteration (1000). [env: BACKFILL_MAX_FETCH_LIMIT]"),
+    ] = None,
+    accept_unreadable: options.AcceptUnreadable = False,
+    allow_empty_content: Annotated[
+        bool,
+        typer.Option(help="Go on without the MESSAGE CONTENT intent; pages are stored as not yet archived."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be fetched, and fetch nothing.")] = False,
+    json: options.Json = False,
+) -> int:
+    """Archive every message of every channel that the bot can read.
+
+    What is archived already is not asked for again: an unchanged server costs no message request. Interrupt it at any
+    time; the next run goes on where this one stopped.
+    """
+    settings = config.load(
+        {
+            "guilds": tuple(guild) if guild else None,
+            "channels": tuple(channel) if channel else None,
+            "exclude": tuple(exclude) if exclude else None,
+            "concurrency": concurrency,
+            "max_iterations": max_iterations,
+            "max_fetch_limit": max_fetch_limit,
+            "accept_unreadable": accept_unreadable or None,
+        }
+    )
+    set_up_logging(settings.log_level)
+    from junkie_cli.ingest.backfill import BackfillOptions
+    from junkie_cli.ingest.selection import Selection
+
+    run_options = BackfillOptions(
+        selection=Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads),
+        target=settings.max_messages if target is None else options.read_count(target, "target"),
+        since=options.read_since(since),
+        concurrency=settings.concurrency,
+        max_iterations=settings.max_iterations,
+        max_fetch_limit=settings.max_fetch_limit,
+        allow_empty_content=allow_empty_content,
+        on_delete=settings.on_delete,
+        keep_revisions=settings.keep_revisions,
+    )
+    work = plan(settings, run_options, json=json) if dry_run else run(settings, run_options, json=json)
+    return run_async(work)
+
+
+async def run(settings: Settings, run_options: "BackfillOptions", *, json: bool) -> int:
+    """Backfill, reporting as it goes; returns the exit code."""
+    from junkie_cli.cli.progress import reporter
+    from junkie_cli.ingest.backfill import backfill
+
+    with reporter(json=json) as emit:
+        async with opened(settings) as tools:
+            summary = await backfill(run_options, tools.discord, tools.database, emit)
+    return exit_code(summary, accept_unreadable=settings.accept_unreadable)
+
+
+async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool) -> int:
+    """Show what a backfill would fetch; returns the exit code."""
+    from junkie_cli.cli.plan import show_plan
+    from junkie_cli.cli.progress import reporter
+    from junkie_cli.ingest.backfill import prepare
+
+    with reporter(json=json) as emit:
+        async with opened(settings) as tools:
+            prepared = await prepare(run_options, tools.discord, tools.database, emit, store=False)
+    show_plan(prepared, run_options, json=json)
+    return 0
+
+
+def exit_code(summary: "Summary", *, accept_unreadable: bool) -> int:
+    """Return 3 if a channel failed, or can't be read and that was not accepted; else 0."""
+    from junkie_cli.ingest.events import Outcome
+
+    failed = summary.outcomes.get(Outcome.FAILED, 0)
+    unreadable = 0 if accept_unreadable else summary.outcomes.get(Outcome.UNREADABLE, 0)
+    return PARTIAL if failed or unreadable else 0

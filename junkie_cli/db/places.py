@@ -1,0 +1,84 @@
+"""Guilds, roles and channels: where messages hang, and whether they can be read."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from junkie_cli.db.database import Database
+from junkie_cli.db.queries import query
+from junkie_cli.db.text import escape
+from junkie_cli.models import Channel, Guild, Role
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+
+class Places:
+    """Writes what discovery found. Raises DatabaseError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def store(
+        self,
+        guilds: Sequence[Guild],
+        roles: Sequence[Role],
+        channels: Sequence[Channel],
+        unreadable: Mapping[int, str | None],
+    ) -> None:
+        """Store places in one transaction. `unreadable` gives, by channel id, the missing right, or None if it may be read."""
+        guilds = sorted({guild.guild_id: guild for guild in guilds}.values(), key=lambda guild: guild.guild_id)
+        roles = sorted({role.role_id: role for role in roles}.values(), key=lambda role: role.role_id)
+        channels = sorted({c.channel_id: c for c in channels}.values(), key=lambda channel: channel.channel_id)
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            async with connection.pipeline():
+                await connection.execute(
+                    query("upsert_guilds"),
+                    {"guild_ids": [g.guild_id for g in guilds], "names": [escape(g.name) for g in guilds]},
+                )
+                await connection.execute(
+                    query("upsert_roles"),
+                    {
+                        "role_ids": [r.role_id for r in roles],
+                        "guild_ids": [r.guild_id for r in roles],
+                        "names": [escape(r.name) for r in roles],
+                    },
+                )
+                await connection.execute(query("upsert_channels"), _channel_columns(channels))
+                holding = sorted(unreadable)
+                await connection.execute(query("ensure_status"), {"channel_ids": holding})
+                # Locked as a batch of messages is, so that the two can't wait for each other.
+                await connection.execute(query("lock_channels"), {"channel_ids": holding})
+                reasons = [unreadable[channel_id] for channel_id in holding]
+                await connection.execute(query("set_access"), {"channel_ids": holding, "reasons": reasons})
+
+        await self._database.transaction(work)
+
+    async def mark_unreadable(self, channel_id: int, reason: str) -> None:
+        """Record that the bot may not read a channel, and which right it lacks."""
+        await self._mark("mark_unreadable", channel_id, {"reason": reason})
+
+    async def mark_gone(self, channel_id: int) -> None:
+        """Record that Discord no longer knows a channel. Its messages stay."""
+        await self._mark("mark_gone", channel_id, {})
+
+    async def _mark(self, name: str, channel_id: int, parameters: dict[str, Any]) -> None:
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            async with connection.pipeline():
+                await connection.execute(query("ensure_status"), {"channel_ids": [channel_id]})
+                await connection.execute(query(name), {"channel_id": channel_id, **parameters})
+
+        await self._database.transaction(work)
+
+
+def _channel_columns(channels: Sequence[Channel]) -> dict[str, Any]:
+    return {
+        "channel_ids": [channel.channel_id for channel in channels],
+        "guild_ids": [channel.guild_id for channel in channels],
+        "parent_ids": [channel.parent_id for channel in channels],
+        "types": [channel.type for channel in channels],
+        "names": [escape(channel.name) for channel in channels],
+        "positions": [channel.position for channel in channels],
+        "last_message_ids": [channel.last_message_id for channel in channels],
+        "archived_ats": [channel.archived_at for channel in channels],
+    }

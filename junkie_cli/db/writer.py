@@ -1,0 +1,308 @@
+"""The only code that writes messages.
+
+Invariant: one transaction per batch holds its rows, their authors and what they prove, so that there is never coverage
+without rows. It first locks the status rows of its channels, in id order, in a statement of its own; only then does it
+read tombstones, rules and rows. (Otherwise a page that was read before a deletion and committed after it would bring the
+message back.) What changes is decided by `reconcile`, which is pure. The work may run more than once (the database
+retries it after a deadlock or a lost connection) and gives the same result.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from junkie_cli.coverage import Range
+from junkie_cli.db.database import Database
+from junkie_cli.db.queries import query
+from junkie_cli.db.reconcile import Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
+from junkie_cli.db.text import dump_json, escape, unescape
+from junkie_cli.models import Message, Page, User
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+_USERS_REMEMBERED: Final = 20_000
+
+Cause = Literal["event", "forget", "inferred"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """That a message was deleted. For 'inferred', `seen` is that of the request whose page lacks the message."""
+
+    key: Key
+    seen: int
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes: messages, deletions (applied after them), authors, and a claim per channel."""
+
+    messages: Sequence[Incoming] = ()
+    deletions: Sequence[Deletion] = ()
+    users: Sequence[User] = ()
+    claims: dict[int, Range] = field(default_factory=dict)
+
+    @property
+    def channel_ids(self) -> list[int]:
+        """All channels concerned, in the order in which they are locked."""
+        return sorted(
+            {incoming.key.channel_id for incoming in self.messages}
+            | {deletion.key.channel_id for deletion in self.deletions}
+            | set(self.claims)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch changed. `held` is each channel's number of messages after it."""
+
+    new: int = 0
+    edited: int = 0
+    deleted: int = 0
+    kept_out: int = 0
+    held: dict[int, int] = field(default_factory=dict)
+
+
+def page_batch(
+    page: Page, *, seen: int, claim: Range | None, known: Collection[int] = (), complete: bool = True
+) -> Batch:
+    """Return what a page writes.
+
+    `seen` was drawn before the page was asked for, and `known` are archived ids that were read before that too: those
+    inside the claim that the page lacks are inferred to be deleted, unless the page is empty. `complete` is False where
+    the page may lack the content intent.
+    """
+    channel_id = page.request.channel_id
+    own = [Incoming(message, seen, complete=complete) for message in page.messages]
+    shown = {incoming.key for incoming in own}
+    # What came along in replies is as fresh, but where the page has the message itself, that one counts.
+    referenced = [Incoming(message, seen, complete=complete) for message in page.referenced]
+    deletions: list[Deletion] = []
+    if claim is not None and page.ids:
+        lacking = sorted(set(known).intersection(range_of(claim, known)) - set(page.ids))
+        deletions = [Deletion(Key(channel_id, message_id), seen, "inferred") for message_id in lacking]
+    return Batch(
+        messages=[*(incoming for incoming in referenced if incoming.key not in shown), *own],
+        deletions=deletions,
+        users=page.users,
+        claims={} if claim is None else {channel_id: claim},
+    )
+
+
+def range_of(claim: Range, ids: Iterable[int]) -> set[int]:
+    """Return the ids that lie inside the claim."""
+    return {snowflake for snowflake in ids if claim.lo <= snowflake < claim.hi}
+
+
+class Writer:
+    """Writes batches. One per process; safe to use from several tasks."""
+
+    def __init__(
+        self, database: Database, *, on_delete: Literal["purge", "keep"] = "purge", keep_revisions: bool = False
+    ) -> None:
+        self._database = database
+        self._purge = on_delete == "purge"
+        self._keep_revisions = keep_revisions
+        self._known_users: OrderedDict[int, User] = OrderedDict()
+
+    async def write(self, batch: Batch) -> Written:
+        """Write a batch in one transaction. Raises DatabaseError; then nothing of it is written."""
+        if not batch.channel_ids and not batch.users:
+            return Written()
+        users = [user for user in _once_each(batch.users) if self._known_users.get(user.user_id) != user]
+        written = await self._database.transaction(lambda connection: self._write(connection, batch, users))
+        for user in users:
+            self._known_users[user.user_id] = user
+            self._known_users.move_to_end(user.user_id)
+        while len(self._known_users) > _USERS_REMEMBERED:
+            self._known_users.popitem(last=False)
+        return written
+
+    async def _write(self, connection: "AsyncConnection[Any]", batch: Batch, users: Sequence[User]) -> Written:
+        final = {deletion.key for deletion in batch.deletions if deletion.cause != "inferred"}
+        messages = fold(incoming for incoming in batch.messages if incoming.key not in final)
+        state = await _read_under_locks(connection, batch, messages)
+        decision = decide(
+            messages, stored=state.stored, tombstones=state.tombstones, rules=state.rules, places=state.places
+        )
+        deletions = _effective(batch.deletions, state, decision)
+        grown = dict.fromkeys(batch.channel_ids, 0)
+        for incoming in decision.new:
+            grown[incoming.key.channel_id] += 1
+        for key in decision.taken_back:
+            if key in state.stored:
+                grown[key.channel_id] += 1
+        dropped = [d for d in deletions if d.key in state.stored and d.key not in state.tombstones]
+        for deletion in dropped:
+            grown[deletion.key.channel_id] -= 1
+
+        async with connection.pipeline():
+            if decision.taken_back:
+                await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
+            if decision.new:
+                await connection.execute(query("insert_messages"), _columns(decision.new))
+            if decision.edited:
+                changed = [incoming for incoming, _ in decision.edited]
+                if self._keep_revisions:
+                    seens = [incoming.seen for incoming in changed]
+                    await connection.execute(
+                        query("insert_revisions"), _keys(i.key for i in changed) | {"seens": seens}
+                    )
+                await connection.execute(query("update_messages"), _columns(changed))
+            if deletions:
+                await self._delete(connection, deletions)
+            if users:
+                seen = max((incoming.seen for incoming in messages), default=0)
+                await connection.execute(query("upsert_users"), _user_columns(users, seen))
+            await self._raise_last_messages(connection, batch, state)
+            cover = await connection.execute(query("cover"), _claim_columns(batch, grown))
+        held = {channel_id: count for channel_id, _, count in await cover.fetchall()}
+        return Written(
+            new=len(decision.new),
+            edited=len(decision.edited),
+            deleted=len(dropped),
+            kept_out=decision.kept_out,
+            held=held,
+        )
+
+    async def _delete(self, connection: "AsyncConnection[Any]", deletions: Sequence[Deletion]) -> None:
+        keys = _keys(deletion.key for deletion in deletions)
+        await connection.execute(
+            query("upsert_tombstones"),
+            keys | {"seens": [d.seen for d in deletions], "causes": [d.cause for d in deletions]},
+        )
+        if self._purge:
+            await connection.execute(query("delete_messages"), keys)
+            await connection.execute(query("delete_revisions"), keys)
+
+    async def _raise_last_messages(self, connection: "AsyncConnection[Any]", batch: Batch, state: "_State") -> None:
+        higher = {
+            channel_id: claim.hi - 1
+            for channel_id, claim in batch.claims.items()
+            if claim.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
+        }
+        if higher:
+            await connection.execute(
+                query("raise_last_message"), {"channel_ids": list(higher), "message_ids": list(higher.values())}
+            )
+
+
+@dataclass(slots=True)
+class _State:
+    """What the archive says of a batch, read under the locks of its channels."""
+
+    places: dict[int, Place]
+    last_message_ids: dict[int, int | None]
+    tombstones: dict[Key, Tombstone]
+    rules: list[Rule]
+    stored: dict[Key, Stored]
+
+
+async def _read_under_locks(connection: "AsyncConnection[Any]", batch: Batch, messages: Sequence[Incoming]) -> _State:
+    channel_ids = batch.channel_ids
+    keys = _keys([*(incoming.key for incoming in messages), *(deletion.key for deletion in batch.deletions)])
+    for _ in range(2):
+        async with connection.pipeline():
+            # In a pipeline each statement still has a snapshot of its own, taken after the locks are held.
+            locked = await connection.execute(query("lock_channels"), {"channel_ids": channel_ids})
+            tombstones = await connection.execute(query("read_tombstones"), keys)
+            rules = await connection.execute(query("read_rules"))
+            stored = await connection.execute(query("read_stored"), keys)
+        places = await locked.fetchall()
+        if len(places) == len(channel_ids):
+            break
+        await connection.execute(query("ensure_status"), {"channel_ids": channel_ids})
+    else:
+        raise AssertionError("a status row vanished under its lock")
+    return _State(
+        places={channel_id: Place(guild_id, parent_id) for channel_id, guild_id, parent_id, _ in places},
+        last_message_ids={channel_id: last for channel_id, _, _, last in places},
+        tombstones={Key(c, m): Tombstone(cause, seen) for c, m, cause, seen in await tombstones.fetchall()},
+        rules=[Rule(*row) for row in await rules.fetchall()],
+        stored={Key(row[0], row[1]): Stored(message_of(row), row[9]) for row in await stored.fetchall()},
+    )
+
+
+def message_of(row: Sequence[Any]) -> Message:
+    """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra, …"""
+    return Message(
+        channel_id=row[0],
+        message_id=row[1],
+        author_id=row[2],
+        author_name=unescape(row[3]),
+        content=unescape(row[4]),
+        edited_at=row[5],
+        type=row[6],
+        reply_to=row[7],
+        extra=row[8],
+    )
+
+
+def _effective(deletions: Sequence[Deletion], state: _State, decision: Decision) -> list[Deletion]:
+    """Return the deletions that hold: an inferred one needs a row that nothing newer than its page has shown."""
+    shown = {incoming.key: incoming.seen for incoming in decision.new}
+    shown |= {incoming.key: incoming.seen for incoming, _ in decision.edited}
+    effective: dict[Key, Deletion] = {}
+    for deletion in deletions:
+        key = deletion.key
+        if (mark := state.tombstones.get(key)) is not None and (
+            mark.cause != "inferred" or deletion.cause == "inferred"
+        ):
+            continue
+        if deletion.cause == "inferred":
+            row = state.stored.get(key)
+            if row is None or row.seen >= deletion.seen or key in shown:
+                continue
+        effective[key] = deletion
+    return [effective[key] for key in sorted(effective)]
+
+
+def _once_each(users: Iterable[User]) -> list[User]:
+    by_id = {user.user_id: user for user in users}
+    return [by_id[user_id] for user_id in sorted(by_id)]
+
+
+def _keys(keys: Iterable[Key]) -> dict[str, Any]:
+    keys = list(keys)
+    return {"channel_ids": [key.channel_id for key in keys], "message_ids": [key.message_id for key in keys]}
+
+
+def _columns(rows: Sequence[Incoming]) -> dict[str, Any]:
+    messages = [incoming.message for incoming in rows]
+    return {
+        "channel_ids": [message.channel_id for message in messages],
+        "message_ids": [message.message_id for message in messages],
+        "author_ids": [message.author_id for message in messages],
+        "seens": [incoming.seen for incoming in rows],
+        "edited_ats": [message.edited_at for message in messages],
+        "reply_tos": [message.reply_to for message in messages],
+        "types": [message.type for message in messages],
+        "author_names": [escape(message.author_name) for message in messages],
+        "contents": [escape(message.content) for message in messages],
+        "extras": [None if message.extra is None else dump_json(message.extra) for message in messages],
+    }
+
+
+def _user_columns(users: Sequence[User], seen: int) -> dict[str, Any]:
+    return {
+        "user_ids": [user.user_id for user in users],
+        "usernames": [escape(user.username) for user in users],
+        "global_names": [None if user.global_name is None else escape(user.global_name) for user in users],
+        "bots": [user.bot for user in users],
+        "seens": [seen] * len(users),
+        "extras": [None if user.extra is None else dump_json(user.extra) for user in users],
+    }
+
+
+def _claim_columns(batch: Batch, grown: dict[int, int]) -> dict[str, Any]:
+    channel_ids = batch.channel_ids
+    claims = [batch.claims.get(channel_id) for channel_id in channel_ids]
+    return {
+        "channel_ids": channel_ids,
+        "los": [None if claim is None else claim.lo for claim in claims],
+        "his": [None if claim is None else claim.hi for claim in claims],
+        "grown": [grown[channel_id] for channel_id in channel_ids],
+    }

@@ -1,0 +1,250 @@
+"""Backfill: bring every wanted channel to its goal.
+
+Channels are worked on side by side, far more of them than BACKFILL_CONCURRENCY has places: a place is held only while a
+request or a write is in flight, so that a channel that waits for its own rate limit never holds up another.
+A channel's failure stops that channel alone. What ends the run: a rejected token, too many invalid requests, a database
+that is gone.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from junkie_cli.db.database import Database
+from junkie_cli.db.places import Places
+from junkie_cli.db.reader import ChannelState, Reader
+from junkie_cli.db.writer import Writer
+from junkie_cli.errors import (
+    ChannelForbidden,
+    ChannelNotFound,
+    ConfigError,
+    ContentIntentMissing,
+    DatabaseError,
+    JunkieError,
+    TooManyInvalidRequests,
+)
+from junkie_cli.ingest.channel import ChannelRun, Tools
+from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, ChannelsFound, Emit, Outcome, Summary
+from junkie_cli.ingest.planner import Goal, View
+from junkie_cli.ingest.selection import Found, Selection, Target, find
+
+if TYPE_CHECKING:
+    from junkie_cli.client.session import DiscordClient
+
+log = logging.getLogger(__name__)
+
+CHANNELS_IN_WORK: Final = 128
+"""Enough channels to use up the global limit (45 pages/s) while each of them waits for its own (1 page/s) half the time."""
+
+FATAL: Final = (ConfigError, TooManyInvalidRequests, DatabaseError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillOptions:
+    """What the user asked for. `since` is the lowest wanted id; `target` None means all messages."""
+
+    selection: Selection = Selection()
+    target: int | None = None
+    since: int | None = None
+    concurrency: int = 4
+    max_iterations: int | None = None
+    max_fetch_limit: int = 1000
+    allow_empty_content: bool = False
+    on_delete: Literal["purge", "keep"] = "purge"
+    keep_revisions: bool = False
+
+    def goal(self, channel_id: int) -> Goal:
+        """Return the goal for a channel."""
+        return Goal(
+            floor=max(channel_id, self.since or 0),
+            target=self.target,
+            batch=self.max_fetch_limit,
+            max_iterations=self.max_iterations,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run would work on: the channels found, and where each stands in the archive."""
+
+    found: Found
+    states: Mapping[int, ChannelState]
+
+
+async def prepare(
+    options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit, *, store: bool = True
+) -> Prepared:
+    """Discover channels, store what was found, and read where each stands.
+
+    Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
+    """
+    if not discord.content_intent and not options.allow_empty_content:
+        raise ContentIntentMissing(
+            "the bot lacks the MESSAGE CONTENT intent, so every message would come without its text",
+            hint="switch it on in Discord's developer portal (Bot > Privileged Gateway Intents), "
+            "or pass --allow-empty-content",
+        )
+    found = await find(discord, options.selection, emit)
+    if store:
+        await found.store(Places(database))
+    states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
+    unreadable = sum(not target.access.readable for target in found.targets)
+    emit(ChannelsFound(len(found.targets) - unreadable, unreadable, len(found.guilds)))
+    return Prepared(found, states)
+
+
+async def backfill(
+    options: BackfillOptions,
+    discord: "DiscordClient",
+    database: Database,
+    emit: Emit,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Summary:
+    """Archive all wanted channels. Returns what was done; also emits it, even when the run is cancelled or fails.
+
+    Raises what ends a run (see FATAL), ContentIntentMissing and UsageError.
+    """
+    began = clock()
+    run = _Run(options, discord, database, emit)
+    fatal, interrupted = "", False
+    try:
+        prepared = await prepare(options, discord, database, emit)
+        await run.work_through(prepared)
+    except asyncio.CancelledError:
+        interrupted = True
+        raise
+    except JunkieError as error:
+        fatal = error.message
+        raise
+    finally:
+        summary = run.summary(clock() - began, interrupted=interrupted, fatal=fatal)
+        emit(summary)
+    return summary
+
+
+class _Run:
+    """The channels of one run and what became of them."""
+
+    def __init__(self, options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit) -> None:
+        self._options = options
+        self._places = Places(database)
+        self._reader = Reader(database)
+        self._emit = emit
+        self._tools = Tools(
+            discord=discord,
+            reader=self._reader,
+            writer=Writer(database, on_delete=options.on_delete, keep_revisions=options.keep_revisions),
+            slots=asyncio.Semaphore(options.concurrency),
+            emit=emit,
+            complete=discord.content_intent,
+        )
+        self._found = 0
+        self._ended: list[ChannelEnded] = []
+
+    async def work_through(self, prepared: Prepared) -> None:
+        """Work on all channels. Raises the first error that ends the run."""
+        targets = prepared.found.targets
+        self._found = len(targets)
+        queue = iter(targets)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(CHANNELS_IN_WORK, len(targets))):
+                    workers.create_task(self._work(queue, prepared.states))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _work(self, queue: Iterator[Target], states: Mapping[int, ChannelState]) -> None:
+        for target in queue:
+            ended = await self._one(target, states[target.channel.channel_id])
+            self._ended.append(ended)
+            self._emit(ended)
+
+    async def _one(self, target: Target, state: ChannelState) -> ChannelEnded:
+        channel = target.channel
+        if not target.access.readable:
+            return _ended(target, Outcome.UNREADABLE, state.held, self._options.target, reason=target.access.reason)
+        if channel.last_message_id is None:
+            return _ended(target, Outcome.UNCHANGED, state.held, self._options.target)
+        goal = self._options.goal(channel.channel_id)
+        view = View(channel.channel_id, channel.last_message_id, state.covered)
+        run = ChannelRun(self._tools, target.name, view, goal, state.held)
+        self._emit(ChannelBegan(channel.channel_id, target.name, goal.floor, view.last_id, state.held, run.remaining))
+        outcome, reason = await self._outcome(target, run, goal)
+        tally = run.tally
+        return ChannelEnded(
+            channel.channel_id,
+            target.name,
+            outcome=outcome,
+            held=tally.held,
+            target=goal.target,
+            fetched=tally.fetched,
+            new=tally.new,
+            edited=tally.edited,
+            deleted=tally.deleted,
+            requests=tally.requests,
+            reason=reason,
+        )
+
+    async def _outcome(self, target: Target, run: ChannelRun, goal: Goal) -> tuple[Outcome, str]:
+        """Run a channel's walk. Raises only what ends the whole run."""
+        channel_id = target.channel.channel_id
+        try:
+            await run.run()
+        except FATAL:
+            raise
+        except ChannelForbidden as error:
+            await self._places.mark_unreadable(channel_id, error.message)
+            return Outcome.UNREADABLE, error.message
+        except ChannelNotFound as error:
+            await self._places.mark_gone(channel_id)
+            return Outcome.GONE, error.message
+        except JunkieError as error:
+            return Outcome.FAILED, error.message
+        except Exception as error:  # noqa: BLE001  a bug that one channel's messages lay bare must not cost the others theirs
+            log.debug("%s failed", target.name, exc_info=True)
+            return Outcome.FAILED, f"unexpected {type(error).__name__}; LOG_LEVEL=DEBUG shows where"
+        if run.tally.requests == 0:
+            return Outcome.UNCHANGED, ""
+        if run.remaining == 0:
+            return Outcome.COMPLETE, ""
+        if goal.target is not None and run.tally.held >= goal.target:
+            return Outcome.TARGET_MET, ""
+        return Outcome.PARTIAL, ""
+
+    def summary(self, seconds: float, *, interrupted: bool, fatal: str) -> Summary:
+        """Add up what became of the channels."""
+        ended: Sequence[ChannelEnded] = self._ended
+        return Summary(
+            channels=self._found,
+            outcomes=dict(Counter(end.outcome for end in ended)),
+            fetched=sum(end.fetched for end in ended),
+            new=sum(end.new for end in ended),
+            edited=sum(end.edited for end in ended),
+            deleted=sum(end.deleted for end in ended),
+            requests=sum(end.requests for end in ended),
+            seconds=seconds,
+            interrupted=interrupted,
+            fatal=fatal,
+        )
+
+
+def _ended(target: Target, outcome: Outcome, held: int, wanted: int | None, reason: str = "") -> ChannelEnded:
+    """Return the end of a channel for which nothing was asked."""
+    return ChannelEnded(
+        target.channel.channel_id,
+        target.name,
+        outcome=outcome,
+        held=held,
+        target=wanted,
+        fetched=0,
+        new=0,
+        edited=0,
+        deleted=0,
+        requests=0,
+        reason=reason,
+    )

@@ -1,0 +1,167 @@
+"""What ingest reports while it works. It never prints: a terminal's bars, log lines and NDJSON are three renderings of these.
+
+Each event is a frozen dataclass. Ids are snowflakes; counts are messages unless their name says otherwise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from junkie_cli.ingest.planner import Phase
+
+
+class Outcome(StrEnum):
+    """How a channel's work ended."""
+
+    COMPLETE = "complete"
+    """All of it is archived, from its beginning (or the floor that was asked for) to its last message."""
+
+    TARGET_MET = "target met"
+    PARTIAL = "partial"
+    """Gaps remain because a bound of the run was reached; the next run goes on."""
+
+    UNCHANGED = "unchanged"
+    """It was at its goal already: no request was made."""
+
+    UNREADABLE = "unreadable"
+    GONE = "gone"
+    FAILED = "failed"
+
+    @property
+    def is_trouble(self) -> bool:
+        """Say whether somebody should look at it."""
+        return self in {Outcome.UNREADABLE, Outcome.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryBegan(Event):
+    """Guilds, channels and threads are being listed."""
+
+    guild: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsFound(Event):
+    """What the run will work on. `channels` holds those that can be read."""
+
+    channels: int
+    unreadable: int
+    guilds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEvent(Event):
+    """Base of what concerns one channel. `name` is as people see it, `#general` or `#general › a thread`."""
+
+    channel_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBegan(ChannelEvent):
+    """Work on a channel begins. The ids say what its life spans: `[floor, last_id]`; `held` messages are archived."""
+
+    floor: int
+    last_id: int
+    held: int
+    remaining: int
+    """How many ids of the span are not covered yet: a measure of time, not of messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUpBegan(ChannelEvent):
+    """Messages newer than `after` are fetched."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class InitialFetchBegan(ChannelEvent):
+    """Nothing of the channel is archived yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class IterationBegan(ChannelEvent):
+    """A deepen iteration begins. `target` None means all; then `held` so far stands for it."""
+
+    number: int
+    current: int
+    target: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IterationEnded(ChannelEvent):
+    """An initial fetch or a deepen iteration is over."""
+
+    current: int
+    target: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageStored(ChannelEvent):
+    """A page is in the archive. `remaining` is as in ChannelBegan."""
+
+    phase: Phase
+    fetched: int
+    new: int
+    edited: int
+    deleted: int
+    held: int
+    remaining: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(ChannelEvent):
+    """The channel's rate limit allows its next request in that many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEnded(ChannelEvent):
+    """Work on a channel is over. `reason` says what went wrong, '' if nothing did."""
+
+    outcome: Outcome
+    held: int
+    target: int | None
+    fetched: int
+    new: int
+    edited: int
+    deleted: int
+    requests: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Event):
+    """How a run ended. `fatal` is the error that stopped it before its end, '' if none did."""
+
+    channels: int
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    fetched: int = 0
+    new: int = 0
+    edited: int = 0
+    deleted: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    fatal: str = ""
+
+    @property
+    def successes(self) -> int:
+        """Channels that ended without trouble."""
+        return sum(count for outcome, count in self.outcomes.items() if not outcome.is_trouble)
+
+    @property
+    def errors(self) -> int:
+        """Channels that somebody should look at."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.is_trouble)
+
+
+Emit = Callable[[Event], None]

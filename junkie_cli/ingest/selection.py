@@ -1,0 +1,172 @@
+"""Which channels a command works on: `--guild`, `--channel`, `--exclude`, and what discovery finds.
+
+A guild, a category, a channel or a thread is named by its id or by a link. `--channel` takes a channel with its threads;
+DM channels are reached only that way, since Discord doesn't list them to bots.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from junkie_cli import snowflake
+from junkie_cli.db.places import Places
+from junkie_cli.errors import ChannelForbidden, ChannelNotFound, UsageError
+from junkie_cli.ingest.events import DiscoveryBegan, Emit
+from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
+
+if TYPE_CHECKING:
+    from junkie_cli.client.session import DiscordClient
+
+_LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(\d+|@me)(?:/(\d+))?(?:/(\d+))?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The filters of a command, as ids. Empty `guilds` and `channels` mean all."""
+
+    guilds: frozenset[int] = frozenset()
+    channels: frozenset[int] = frozenset()
+    exclude: frozenset[int] = frozenset()
+    threads: bool = True
+
+    @classmethod
+    def read(
+        cls,
+        guilds: Iterable[str] = (),
+        channels: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        *,
+        threads: bool = True,
+    ) -> "Selection":
+        """Read what the user typed. Raises UsageError for what is neither an id nor a link."""
+        return cls(
+            guilds=frozenset(read_id(text, "guild") for text in guilds),
+            channels=frozenset(read_id(text, "channel") for text in channels),
+            exclude=frozenset(read_id(text, "exclude") for text in exclude),
+            threads=threads,
+        )
+
+    def excludes(self, channel: Channel, category_id: int | None = None) -> bool:
+        """Say whether the channel, its parent, its category or its guild is left out."""
+        return not self.exclude.isdisjoint({channel.channel_id, channel.parent_id, channel.guild_id, category_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A channel to work on. `name` is as people see it."""
+
+    channel: Channel
+    access: Access
+    name: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What discovery found: places to store, and the channels that hold messages and are wanted."""
+
+    guilds: list[Guild] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+
+    async def store(self, places: Places) -> None:
+        """Store guilds, roles, channels, and which of them can't be read."""
+        reasons = {t.channel.channel_id: None if t.access.readable else t.access.reason for t in self.targets}
+        await places.store(self.guilds, self.roles, self.channels, reasons)
+
+
+def read_id(text: str, option: str) -> int:
+    """Return the id in an id or a link. Raises UsageError that names the option."""
+    text = text.strip()
+    if link := _LINK.fullmatch(text):
+        wanted = link[1] if option == "guild" else link[2] or link[1]
+        text = wanted
+    if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= snowflake.MAX and len(text) <= 19:
+        return int(text)
+    raise UsageError(
+        f"--{option}: '{text[:60]}' is not a Discord id",
+        hint="switch on Discord's developer mode, right-click it and choose 'Copy ID'",
+    )
+
+
+async def find(discord: "DiscordClient", selection: Selection, emit: Emit) -> Found:
+    """List what the bot can see and the selection wants.
+
+    Raises UsageError for a guild or channel that doesn't exist, that the bot isn't in, or that is a category.
+    """
+    found = Found()
+    named = [await _named_channel(discord, channel_id) for channel_id in sorted(selection.channels)]
+    for single in named:
+        if single.channel.guild_id is None and not selection.excludes(single.channel):
+            found.channels.append(single.channel)
+            found.targets.append(Target(single.channel, single.access, single.channel.name or "DM"))
+    for guild in await _wanted_guilds(discord, selection, named):
+        emit(DiscoveryBegan(guild.name))
+        inventory = await discord.discover(guild, threads=selection.threads)
+        found.guilds.append(guild)
+        found.roles += inventory.roles
+        found.channels += [one.channel for one in inventory.channels]
+        listed = {one.channel.channel_id for one in inventory.channels}
+        # A thread that was named and is in no list: archived, private and not joined, or --no-threads.
+        extra = [
+            one for one in named if one.channel.guild_id == guild.guild_id and one.channel.channel_id not in listed
+        ]
+        found.channels += [one.channel for one in extra]
+        found.targets += _targets([*inventory.channels, *extra], selection)
+    return found
+
+
+async def _named_channel(discord: "DiscordClient", channel_id: int) -> FoundChannel:
+    try:
+        found = await discord.channel(channel_id)
+    except ChannelNotFound:
+        raise UsageError(
+            f"channel {channel_id} does not exist", hint="copy its id again; a deleted channel has none"
+        ) from None
+    except ChannelForbidden:
+        raise UsageError(
+            f"channel {channel_id} can't be seen by the bot", hint="let it view the channel, or leave the channel out"
+        ) from None
+    if found.channel.type in ChannelType.HOLD_NOTHING:
+        raise UsageError(
+            f"channel {channel_id} ('{found.channel.name}') is a category and holds no messages",
+            hint="name its channels; --exclude takes a category",
+        )
+    return found
+
+
+async def _wanted_guilds(discord: "DiscordClient", selection: Selection, named: Sequence[FoundChannel]) -> list[Guild]:
+    if selection.channels and all(one.channel.guild_id is None for one in named):
+        return []
+    guilds = await discord.guilds()
+    if missing := selection.guilds - {guild.guild_id for guild in guilds}:
+        raise UsageError(
+            f"the bot is not in guild {min(missing)}",
+            hint="invite it, or correct the id; `junkie doctor` lists its guilds",
+        )
+    holding = {one.channel.guild_id for one in named}
+    return [
+        guild
+        for guild in guilds
+        if (not selection.guilds or guild.guild_id in selection.guilds)
+        and (not selection.channels or guild.guild_id in holding)
+        and guild.guild_id not in selection.exclude
+    ]
+
+
+def _targets(channels: Sequence[FoundChannel], selection: Selection) -> list[Target]:
+    by_id = {one.channel.channel_id: one.channel for one in channels}
+    targets: list[Target] = []
+    for one in channels:
+        channel = one.channel
+        parent = by_id.get(channel.parent_id) if channel.parent_id else None
+        category_id = parent.parent_id if parent is not None and channel.is_thread else None
+        wanted = not selection.channels or not selection.channels.isdisjoint({channel.channel_id, channel.parent_id})
+        if channel.holds_messages and wanted and not selection.excludes(channel, category_id):
+            name = f"#{channel.name}"
+            if channel.is_thread:
+                name = f"#{parent.name if parent else '?'} › {channel.name}"  # noqa: RUF001  the sign that Discord itself shows
+            targets.append(Target(channel, one.access, name))
+    # Channels before threads: they are the long ones, and a long one begun last would be waited for alone.
+    return sorted(targets, key=lambda target: target.channel.is_thread)

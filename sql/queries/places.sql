@@ -1,0 +1,52 @@
+-- upsert_guilds --
+-- Guilds as Discord shows them; one that is back is no longer gone.
+INSERT INTO junkie.guilds AS g (guild_id, name)
+SELECT u.guild_id, u.name
+FROM unnest(%(guild_ids)s::bigint[], %(names)s::text[]) AS u (guild_id, name)
+ORDER BY u.guild_id
+ON CONFLICT (guild_id) DO UPDATE SET name = excluded.name, gone_at = NULL, updated_at = now()
+WHERE g.name IS DISTINCT FROM excluded.name OR g.gone_at IS NOT NULL
+
+-- upsert_roles --
+-- Role names, for prompts.
+INSERT INTO junkie.roles AS r (role_id, guild_id, name)
+SELECT u.role_id, u.guild_id, u.name
+FROM unnest(%(role_ids)s::bigint[], %(guild_ids)s::bigint[], %(names)s::text[]) AS u (role_id, guild_id, name)
+ORDER BY u.role_id
+ON CONFLICT (role_id) DO UPDATE SET guild_id = excluded.guild_id, name = excluded.name
+WHERE r.name IS DISTINCT FROM excluded.name
+
+-- upsert_channels --
+-- Channels and threads as Discord shows them; the last message id never falls.
+INSERT INTO junkie.channels AS c
+    (channel_id, guild_id, parent_id, type, name, position, last_message_id, archived_at)
+SELECT u.channel_id, u.guild_id, u.parent_id, u.type, u.name, u.position, u.last_message_id, u.archived_at
+FROM unnest(
+    %(channel_ids)s::bigint[], %(guild_ids)s::bigint[], %(parent_ids)s::bigint[], %(types)s::integer[],
+    %(names)s::text[], %(positions)s::integer[], %(last_message_ids)s::bigint[], %(archived_ats)s::timestamptz[]
+) AS u (channel_id, guild_id, parent_id, type, name, position, last_message_id, archived_at)
+ORDER BY u.channel_id
+ON CONFLICT (channel_id) DO UPDATE
+SET guild_id = excluded.guild_id, parent_id = excluded.parent_id, type = excluded.type, name = excluded.name,
+    position = excluded.position, archived_at = excluded.archived_at,
+    last_message_id = greatest(c.last_message_id, excluded.last_message_id), updated_at = now()
+WHERE (c.guild_id, c.parent_id, c.type, c.name, c.position, c.archived_at, c.last_message_id)
+    IS DISTINCT FROM
+    (excluded.guild_id, excluded.parent_id, excluded.type, excluded.name, excluded.position, excluded.archived_at,
+     greatest(c.last_message_id, excluded.last_message_id))
+
+-- set_access --
+-- Channels that Discord lists are not gone, and those that may be read are not unreadable.
+UPDATE junkie.channel_status AS s
+SET gone_at = NULL, unreadable = u.reason, last_updated = now()
+FROM unnest(%(channel_ids)s::bigint[], %(reasons)s::text[]) AS u (channel_id, reason)
+WHERE s.channel_id = u.channel_id AND (s.gone_at IS NOT NULL OR s.unreadable IS DISTINCT FROM u.reason)
+
+-- mark_unreadable --
+-- The bot may not read this channel now; nothing of it is dropped.
+UPDATE junkie.channel_status SET unreadable = %(reason)s, last_updated = now() WHERE channel_id = %(channel_id)s
+
+-- mark_gone --
+-- Discord no longer knows this channel; nothing of it is dropped.
+UPDATE junkie.channel_status SET gone_at = coalesce(gone_at, now()), last_updated = now()
+WHERE channel_id = %(channel_id)s

@@ -1,0 +1,61 @@
+-- draw --
+-- Draw a `seen` before a request is sent, and the archived ids below `hi` that the answer may span, newest first.
+SELECT
+    nextval('junkie.seen') AS seen,
+    ARRAY(
+        SELECT m.message_id FROM junkie.messages AS m
+        WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
+        ORDER BY m.message_id DESC
+        LIMIT %(most)s
+    ) AS known
+
+-- draw_ascending --
+-- The same for the archived ids from `lo` upwards, oldest first.
+SELECT
+    nextval('junkie.seen') AS seen,
+    ARRAY(
+        SELECT m.message_id FROM junkie.messages AS m
+        WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
+        ORDER BY m.message_id
+        LIMIT %(most)s
+    ) AS known
+
+-- known_above --
+-- The nearest archived message at or above an id.
+SELECT m.message_id FROM junkie.messages AS m
+WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(snowflake)s AND m.message_id <> ALL(%(but_not)s::bigint[])
+ORDER BY m.message_id
+LIMIT 1
+
+-- known_below --
+-- The nearest archived message at or below an id.
+SELECT m.message_id FROM junkie.messages AS m
+WHERE m.channel_id = %(channel_id)s AND m.message_id <= %(snowflake)s AND m.message_id <> ALL(%(but_not)s::bigint[])
+ORDER BY m.message_id DESC
+LIMIT 1
+
+-- count_between --
+-- How many visible messages lie in [lo, hi), up to `most`.
+SELECT count(*) FROM (
+    SELECT FROM junkie.messages AS m
+    WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
+        AND NOT EXISTS (
+            SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+        )
+    LIMIT %(most)s
+) AS counted
+
+-- channel_states --
+-- Where each channel of a list stands.
+SELECT s.channel_id, s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated
+FROM junkie.channel_status AS s
+WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
+
+-- totals --
+-- What the archive holds in all.
+SELECT
+    (SELECT count(*) FROM junkie.guilds) AS guilds,
+    count(*) AS channels,
+    coalesce(sum(s.message_count), 0)::bigint AS messages,
+    count(*) FILTER (WHERE s.is_fully_backfilled) AS complete
+FROM junkie.channel_status AS s

@@ -1,0 +1,141 @@
+-- ensure_status --
+-- Give each channel its status row, so that there is something to lock.
+INSERT INTO junkie.channel_status (channel_id)
+SELECT u.channel_id FROM unnest(%(channel_ids)s::bigint[]) AS u (channel_id)
+ORDER BY u.channel_id
+ON CONFLICT (channel_id) DO NOTHING
+
+-- lock_channels --
+-- Lock the channels of a batch, in id order; tombstones, rules and rows are read only after that.
+SELECT s.channel_id, c.guild_id, c.parent_id, c.last_message_id
+FROM junkie.channel_status AS s
+LEFT JOIN junkie.channels AS c ON c.channel_id = s.channel_id
+WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
+ORDER BY s.channel_id
+FOR UPDATE OF s
+
+-- read_tombstones --
+-- The tombstones of a batch's messages.
+SELECT t.channel_id, t.message_id, t.cause, t.seen
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+JOIN junkie.tombstones AS t ON t.channel_id = u.channel_id AND t.message_id = u.message_id
+
+-- read_rules --
+-- The rules of `forget`.
+SELECT e.user_id, e.channel_id, e.guild_id, e.before_id
+FROM junkie.exclusions AS e
+
+-- read_stored --
+-- The rows that a batch's messages meet.
+SELECT
+    m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra, m.seen
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+JOIN junkie.messages AS m ON m.channel_id = u.channel_id AND m.message_id = u.message_id
+
+-- insert_messages --
+-- Rows that the archive lacks.
+INSERT INTO junkie.messages
+    (channel_id, message_id, author_id, seen, edited_at, reply_to, type, author_name, content, extra)
+SELECT u.channel_id, u.message_id, u.author_id, u.seen, u.edited_at, u.reply_to, u.type, u.author_name, u.content, u.extra::jsonb
+FROM unnest(
+    %(channel_ids)s::bigint[], %(message_ids)s::bigint[], %(author_ids)s::bigint[], %(seens)s::bigint[],
+    %(edited_ats)s::timestamptz[], %(reply_tos)s::bigint[], %(types)s::integer[],
+    %(author_names)s::text[], %(contents)s::text[], %(extras)s::text[]
+) AS u (channel_id, message_id, author_id, seen, edited_at, reply_to, type, author_name, content, extra)
+
+-- update_messages --
+-- Rows that Discord now shows otherwise.
+UPDATE junkie.messages AS m
+SET author_id = u.author_id,
+    seen = u.seen,
+    edited_at = u.edited_at,
+    reply_to = u.reply_to,
+    type = u.type,
+    author_name = u.author_name,
+    content = u.content,
+    extra = u.extra::jsonb
+FROM unnest(
+    %(channel_ids)s::bigint[], %(message_ids)s::bigint[], %(author_ids)s::bigint[], %(seens)s::bigint[],
+    %(edited_ats)s::timestamptz[], %(reply_tos)s::bigint[], %(types)s::integer[],
+    %(author_names)s::text[], %(contents)s::text[], %(extras)s::text[]
+) AS u (channel_id, message_id, author_id, seen, edited_at, reply_to, type, author_name, content, extra)
+WHERE m.channel_id = u.channel_id AND m.message_id = u.message_id
+
+-- insert_revisions --
+-- The text that an edit replaces; replaced_seen is the seen of the edit.
+INSERT INTO junkie.revisions (channel_id, message_id, replaced_seen, edited_at, content, extra)
+SELECT m.channel_id, m.message_id, u.seen, m.edited_at, m.content, m.extra
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[], %(seens)s::bigint[]) AS u (channel_id, message_id, seen)
+JOIN junkie.messages AS m ON m.channel_id = u.channel_id AND m.message_id = u.message_id
+ON CONFLICT (channel_id, message_id, replaced_seen) DO NOTHING
+
+-- delete_messages --
+-- Drop rows whose messages were deleted.
+DELETE FROM junkie.messages AS m
+USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+WHERE m.channel_id = u.channel_id AND m.message_id = u.message_id
+
+-- delete_revisions --
+-- Drop the earlier texts of messages that were deleted.
+DELETE FROM junkie.revisions AS r
+USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+WHERE r.channel_id = u.channel_id AND r.message_id = u.message_id
+
+-- upsert_tombstones --
+-- Mark messages as deleted; what is final stays, what was inferred may become final.
+INSERT INTO junkie.tombstones AS t (channel_id, message_id, seen, cause)
+SELECT u.channel_id, u.message_id, u.seen, u.cause
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[], %(seens)s::bigint[], %(causes)s::text[])
+    AS u (channel_id, message_id, seen, cause)
+ON CONFLICT (channel_id, message_id) DO UPDATE
+SET seen = excluded.seen, cause = excluded.cause
+WHERE t.cause = 'inferred'
+
+-- delete_tombstones --
+-- Take back what was only inferred: the messages were shown again.
+DELETE FROM junkie.tombstones AS t
+USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+WHERE t.channel_id = u.channel_id AND t.message_id = u.message_id AND t.cause = 'inferred'
+
+-- cover --
+-- Add claims (lo NULL: none) and count changes to the channels of a batch, and derive is_fully_backfilled from the result.
+UPDATE junkie.channel_status AS s
+SET covered = n.covered,
+    is_fully_backfilled = n.covered @> int8range(least(s.channel_id, upper(n.covered)), upper(n.covered)) AND NOT isempty(n.covered),
+    message_count = s.message_count + n.grown,
+    unreadable = CASE WHEN n.claimed THEN NULL ELSE s.unreadable END,
+    last_updated = now()
+FROM (
+    SELECT
+        o.channel_id,
+        u.grown,
+        u.lo IS NOT NULL AS claimed,
+        o.covered + CASE WHEN u.lo IS NULL THEN '{}'::int8multirange ELSE int8multirange(int8range(u.lo, u.hi)) END AS covered
+    FROM unnest(%(channel_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[], %(grown)s::bigint[]) AS u (channel_id, lo, hi, grown)
+    JOIN junkie.channel_status AS o ON o.channel_id = u.channel_id
+) AS n
+WHERE s.channel_id = n.channel_id
+RETURNING s.channel_id, s.is_fully_backfilled, s.message_count
+
+-- raise_last_message --
+-- A page showed newer messages than the channel's own object did.
+UPDATE junkie.channels AS c
+SET last_message_id = u.message_id
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+WHERE c.channel_id = u.channel_id AND (c.last_message_id IS NULL OR c.last_message_id < u.message_id)
+
+-- upsert_users --
+-- Accounts as Discord last showed them; an unchanged one is not written.
+INSERT INTO junkie.users AS k (user_id, username, global_name, bot, seen, extra)
+SELECT u.user_id, u.username, u.global_name, u.bot, u.seen, u.extra::jsonb
+FROM unnest(
+    %(user_ids)s::bigint[], %(usernames)s::text[], %(global_names)s::text[], %(bots)s::boolean[],
+    %(seens)s::bigint[], %(extras)s::text[]
+) AS u (user_id, username, global_name, bot, seen, extra)
+ORDER BY u.user_id
+ON CONFLICT (user_id) DO UPDATE
+SET username = excluded.username, global_name = excluded.global_name, bot = excluded.bot,
+    seen = excluded.seen, extra = excluded.extra
+WHERE k.seen <= excluded.seen
+    AND (k.username, k.global_name, k.bot, k.extra)
+    IS DISTINCT FROM (excluded.username, excluded.global_name, excluded.bot, excluded.extra)
