@@ -1,0 +1,353 @@
+"""One data folder below JUNKIE_HOME and the PostgreSQL server that runs on it.
+
+Everything lies in `JUNKIE_HOME/postgres`, which belongs to the server's user: `data` (the data folder, in which the
+socket is, too), `server.log`, `lock`, and `programs` where the installed ones can't be reached by that user.
+
+Invariant: `start` and `stop` are called under the lock only (see embedded.py). Nothing here counts clients.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import psycopg
+from psycopg import pq
+
+from junkie_cli.db import account, binaries
+from junkie_cli.db.account import Account
+from junkie_cli.db.binaries import Binaries
+from junkie_cli.db.processes import is_running
+from junkie_cli.errors import EmbeddedServerError
+
+PORT: Final = 5432
+"""Part of the socket's name only: there is no TCP."""
+
+SOCKET_PATH_LIMIT: Final = 103
+"""Bytes of a socket's path that every platform takes: Linux has 107, macOS 103."""
+
+START_PATIENCE: Final = 600.0
+"""Seconds in which a server may recover from a crash before we stop waiting."""
+
+RETRY_PATIENCE: Final = 15.0
+"""Seconds in which processes of a killed server must have let go of its data folder."""
+
+STOP_PATIENCE: Final = 60.0
+_LOG_SIZE: Final = 4_000_000
+_SHORT_FOLDERS: Final = Path("/tmp")  # noqa: S108 - short by tradition; ours is private, and its owner is checked
+
+# $1 is the log, the rest the command. The shell ends at once, and the server is nobody's child.
+_LAUNCH: Final = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & printf %s "$!"'
+
+_HOME_HINT: Final = "set JUNKIE_HOME to a folder that you can write, or POSTGRES_URL to a server"
+
+log = logging.getLogger(__name__)
+Wait = Callable[[float], None]
+
+
+class Cluster:
+    """The server of one JUNKIE_HOME. Nothing is touched until `prepare`."""
+
+    def __init__(self, home: Path, pg_bin: Path | None = None) -> None:
+        # One data folder has one socket, however its path is spelt.
+        self.home = Path(os.path.realpath(home))
+        self.folder = self.home / "postgres"
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self._pg_bin = pg_bin
+
+    @property
+    def url(self) -> str:
+        """The libpq URI of the database; it works while the server runs."""
+        return f"postgresql://junkie@/junkie?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the socket is: the data folder, or a short private one where that path won't do.
+
+        libpq takes a comma for the end of a host, and both sides want UTF-8.
+        """
+        path = os.fsencode(self.data / f".s.PGSQL.{PORT}")
+        try:
+            path.decode("utf-8")
+            if len(path) <= SOCKET_PATH_LIMIT and b"," not in path:
+                return self.data
+        except UnicodeDecodeError:
+            pass
+        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        return _SHORT_FOLDERS / f"junkie-{digest}"
+
+    def prepare(self) -> None:
+        """Make the folder. Raises EmbeddedServerError if the home can't be written."""
+        try:
+            self._make_folder()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def connect(self, application_name: str, wait: Wait = time.sleep) -> psycopg.Connection[Any] | None:
+        """Connect to the server if it runs, waiting out its start or its end; None if it does not run.
+
+        Raises EmbeddedServerError if it runs and refuses.
+        """
+        deadline = time.monotonic() + START_PATIENCE
+        while True:
+            try:
+                return psycopg.connect(self.url, autocommit=True, application_name=application_name, connect_timeout=30)
+            except psycopg.OperationalError as error:
+                answer = pq.PGconn.ping(self.url.encode())
+                if answer == pq.Ping.OK:
+                    raise EmbeddedServerError(
+                        f"the embedded database refuses the connection: {str(error).splitlines()[0]}",
+                        hint=f"see {self.log}",
+                    ) from error
+                if answer != pq.Ping.REJECT:
+                    return None
+            if time.monotonic() >= deadline:
+                raise EmbeddedServerError(
+                    "the embedded database has been starting up for too long", hint=f"see {self.log}"
+                )
+            wait(0.02)
+
+    def start(self, wait: Wait = time.sleep) -> None:
+        """Start the server, creating the data folder at first, and come back when it takes connections.
+
+        Raises EmbeddedServerError, whose message is the server's own where it gave one.
+        """
+        try:
+            who = account.choose(self.data)
+            who.adopt(self.folder)
+            programs = self._reachable(who)
+            self._check_version(programs)
+            if not self.data.exists():
+                self._initialise(programs, who)
+            self._make_socket_folder(who)
+            self._launch(programs, who, wait)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def stop(self) -> bool:
+        """Stop the server, ending its connections; return whether one was running.
+
+        Raises EmbeddedServerError if it does not end in time.
+        """
+        pid = self.postmaster()
+        if pid is None:
+            return False
+        # As `pg_ctl stop -m fast` does, without its tenths of a second.
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + STOP_PATIENCE
+        while is_running(pid, "postgres"):
+            if time.monotonic() >= deadline:
+                raise EmbeddedServerError(
+                    f"the embedded database (process {pid}) does not stop", hint=f"see {self.log}"
+                )
+            time.sleep(0.005)
+        if self.socket_folder != self.data:
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
+        return True
+
+    def postmaster(self) -> int | None:
+        """Return the process id of the running server, None if there is none."""
+        pid = _pid_in(self.data / "postmaster.pid")
+        return pid if pid is not None and is_running(pid, "postgres") else None
+
+    def psql(self) -> Path:
+        """Return the path of psql. Raises EmbeddedServerError if there is none."""
+        return binaries.resolve(self._pg_bin).program("psql")
+
+    # --- the steps of a start ---
+
+    def _make_folder(self) -> None:
+        """Make the home, readable as root's umask would not leave it, and in it the server's private folder."""
+        # The server's user must pass through root's; nobody else looks inside.
+        mode = 0o711 if os.geteuid() == 0 else 0o700
+        for missing in reversed([each for each in (self.home, *self.home.parents) if not each.exists()]):
+            with contextlib.suppress(FileExistsError):
+                missing.mkdir()
+                missing.chmod(mode)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _reachable(self, who: Account) -> Binaries:
+        """Return programs that the server's user can run, copied beside the data if need be."""
+        if barrier := who.barrier(self.folder):
+            raise EmbeddedServerError(
+                f"the user '{who.name}' that PostgreSQL must run as can't enter {barrier}",
+                hint="set JUNKIE_HOME to a folder that others can pass through, such as /var/lib/junkie",
+            )
+        found = binaries.resolve(self._pg_bin)
+        if who.barrier(found.folder) is None:
+            return found
+        copy = self.folder / f"programs-{found.version()}"
+        if not copy.exists():
+            for older in self.folder.glob("programs-*"):
+                shutil.rmtree(older)
+            fresh = self.folder / "programs-new"
+            binaries.copy_wheel(found, fresh)
+            fresh.rename(copy)
+        return Binaries(next(copy.rglob("bin/postgres")).parent)
+
+    def _check_version(self, programs: Binaries) -> None:
+        try:
+            ours = int((self.data / "PG_VERSION").read_text().strip())
+        except FileNotFoundError:
+            if self.data.exists():
+                raise EmbeddedServerError(f"{self.data} is no data folder of PostgreSQL", hint="move it away") from None
+            return
+        if ours != (theirs := programs.major()):
+            raise EmbeddedServerError(
+                f"{self.data} was made by PostgreSQL {ours}, the programs are PostgreSQL {theirs}",
+                hint="run `junkie db upgrade`"
+                if ours < theirs
+                else f"set JUNKIE_PG_BIN to the programs of PostgreSQL {ours}",
+            )
+
+    def _initialise(self, programs: Binaries, who: Account) -> None:
+        """Create the data folder under another name first, so that one that is there is whole."""
+        fresh = self.data.with_name("data.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        created = who.run(
+            [
+                programs.program("initdb"),
+                *("-D", fresh, "-U", "junkie", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-instructions"),
+            ],
+            folder=self.folder,
+        )
+        if created.returncode == 0:
+            created = who.run(
+                [programs.program("postgres"), "--single", "-D", fresh, "postgres"],
+                folder=self.folder,
+                text="CREATE DATABASE junkie\n",
+            )
+        if created.returncode != 0:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise EmbeddedServerError(
+                f"can't create the embedded database in {self.folder}: {_complaint(created.stderr)}", hint=_HOME_HINT
+            )
+        fresh.rename(self.data)
+
+    def _make_socket_folder(self, who: Account) -> None:
+        folder = self.socket_folder
+        if folder == self.data:
+            return
+        try:
+            folder.mkdir(mode=0o700)
+            who.adopt(folder)
+        except FileExistsError:
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != who.uid or found.st_mode & 0o077:
+                raise EmbeddedServerError(
+                    f"{folder}, the socket folder of {self.home}, belongs to another",
+                    hint="remove it, or set JUNKIE_HOME to a shorter path",
+                ) from None
+
+    def _launch(self, programs: Binaries, who: Account, wait: Wait) -> None:
+        options = {
+            "listen_addresses": "",
+            "port": str(PORT),
+            "unix_socket_directories": str(self.socket_folder),
+            "unix_socket_permissions": "0700",
+            "jit": "off",
+            "logging_collector": "off",
+            "log_destination": "stderr",
+            "log_checkpoints": "off",
+            # A failed statement may hold what people wrote.
+            "log_min_error_statement": "panic",
+        }
+        command: list[str | Path] = [programs.program("postgres"), "-D", self.data]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        self._rotate_log(who)
+        deadline = time.monotonic() + RETRY_PATIENCE
+        while True:
+            self._clear_stale_locks()
+            before = self.log.stat().st_size
+            launched = who.run(["/bin/sh", "-c", _LAUNCH, "sh", self.log, *command], folder=self.folder)
+            if launched.returncode != 0:
+                raise EmbeddedServerError(
+                    f"can't run {command[0]}: {_complaint(launched.stderr)}", hint=f"see {self.log}"
+                )
+            pid = int(launched.stdout)
+            try:
+                if self._await_start(pid, wait):
+                    return
+            except BaseException:
+                # Nobody would be left to stop it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+                raise
+            # With its file of a former life still there, processes of a killed server hold the data yet.
+            if not (self.data / "postmaster.pid").exists() or time.monotonic() >= deadline:
+                raise EmbeddedServerError(
+                    f"the embedded database did not start: {self._last_words(before)}", hint=f"see {self.log}"
+                )
+            wait(0.1)
+
+    def _await_start(self, pid: int, wait: Wait) -> bool:
+        """Wait until the server takes connections; False if its process ended before that."""
+        started = time.monotonic()
+        told = False
+        while is_running(pid, None):
+            # Another one's answer must not be taken for ours: a pid file of ours comes first.
+            if _pid_in(self.data / "postmaster.pid") == pid and pq.PGconn.ping(self.url.encode()) == pq.Ping.OK:
+                return True
+            passed = time.monotonic() - started
+            if passed > START_PATIENCE:
+                raise EmbeddedServerError(
+                    "the embedded database has been starting up for too long", hint=f"see {self.log}"
+                )
+            if passed > 5 and not told:
+                log.info("the embedded database is still starting up; after a crash that can take a while")
+                told = True
+            wait(0.005)
+        return False
+
+    def _clear_stale_locks(self) -> None:
+        """Remove lock files whose process id another program, or a dead one nobody reaps, has by now.
+
+        PostgreSQL itself sees only that the id is in use, and would refuse to start for ever.
+        """
+        for file in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
+            pid = _pid_in(file)
+            if pid is not None and not is_running(pid, "postgres") and is_running(pid, None, zombies=True):
+                file.unlink(missing_ok=True)
+
+    def _rotate_log(self, who: Account) -> None:
+        if self.log.exists() and self.log.stat().st_size > _LOG_SIZE:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        if not self.log.exists():
+            self.log.touch(mode=0o600)
+            who.adopt(self.log)
+
+    def _last_words(self, offset: int) -> str:
+        with self.log.open("rb") as file:
+            file.seek(offset)
+            return _complaint(file.read().decode("utf-8", "replace"))
+
+    def _unusable(self, error: OSError) -> EmbeddedServerError:
+        reason = error.strerror or str(error)
+        return EmbeddedServerError(f"can't use {error.filename or self.folder}: {reason}", hint=_HOME_HINT)
+
+
+def _pid_in(file: Path) -> int | None:
+    try:
+        return abs(int(file.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def _complaint(output: str) -> str:
+    """Return the line of a program's output that says what went wrong, to be shown, not to be understood."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for mark in ("FATAL:", "PANIC:", "error:", "ERROR:"):
+        for line in lines:
+            if mark in line:
+                return line.partition(mark)[2].strip()
+    return lines[-1] if lines else "it gave no reason"

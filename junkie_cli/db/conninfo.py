@@ -1,0 +1,86 @@
+"""The libpq URI: checked before use, completed with our defaults, and shown without its password."""
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from psycopg import conninfo
+
+from junkie_cli.errors import ConfigError
+
+_DEFAULTS: Final = {
+    "connect_timeout": "10",
+    # A dead peer is noticed within a minute, not after the two hours of the kernel's default.
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+_HINT: Final = (
+    "write it as postgresql://user:password@host:5432/database, with %40 for @, %2F for /, %3A for : in the password"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the database is. `place` names it for the user; the rest is secret."""
+
+    place: str
+    conninfo: str = field(repr=False)
+    passwords: tuple[str, ...] = field(repr=False)
+
+    def masked(self, text: str) -> str:
+        """Return the text without our passwords, should one have got into it."""
+        for password in self.passwords:
+            text = text.replace(password, "********")
+        return text
+
+
+def read(url: str, *, application_name: str, place: str | None = None) -> Address:
+    """Check a libpq URI and complete it. `place` is what messages call it; by default its host and database.
+
+    Raises ConfigError, which shows nothing of the URI: where it is malformed, its password may stand anywhere.
+    """
+    if _ambiguous(url):
+        raise ConfigError("POSTGRES_URL has an @ that does not part the password from the host", hint=_HINT)
+    try:
+        given = conninfo.conninfo_to_dict(url)
+        parameters = _DEFAULTS | {name: str(value) for name, value in given.items() if value is not None}
+        int(parameters["connect_timeout"])
+        for port in parameters.get("port", "").split(","):
+            int(port or 5432)
+    except (psycopg.Error, ValueError):
+        raise ConfigError("POSTGRES_URL is no libpq URI", hint=_HINT) from None
+    # The archive is UTF-8 whatever PGCLIENTENCODING says.
+    parameters |= {"client_encoding": "UTF8", "application_name": application_name}
+    if place is None:
+        place = _place(parameters)
+    return Address(place, conninfo.make_conninfo("", **parameters), _passwords(url, parameters))
+
+
+def _ambiguous(url: str) -> bool:
+    """Tell whether a password with an unescaped @ or / makes parts of itself look like the host or the database."""
+    before_query = url.partition("?")[0].partition("://")[2]
+    authority, _, path = before_query.partition("/")
+    return authority.count("@") > 1 or "@" in path
+
+
+def _place(parameters: dict[str, str]) -> str:
+    # libpq takes a missing host for its socket folder, unless PGHOST says otherwise: say nothing wrong.
+    host = parameters.get("hostaddr") or parameters.get("host") or ""
+    ports = parameters.get("port", "5432")
+    where = f" at {host}:{ports}" if host and not host.startswith("/") else f" at {host}" if host else ""
+    database = parameters.get("dbname") or parameters.get("user") or ""
+    return f"PostgreSQL{where}" + (f", database '{database}'" if database else "")
+
+
+def _passwords(url: str, parameters: dict[str, str]) -> tuple[str, ...]:
+    """Return every spelling of the URI's passwords that is long enough to be replaced without harm."""
+    try:
+        in_url = urlsplit(url).password or ""
+    except ValueError:
+        in_url = ""
+    spellings = {in_url, unquote(in_url), parameters.get("password", ""), parameters.get("sslpassword", "")}
+    return tuple(sorted((each for each in spellings if len(each) > 3), key=len, reverse=True))

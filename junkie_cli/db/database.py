@@ -1,0 +1,327 @@
+"""The database as the rest of junkie sees it: transactions that are run again when that can help.
+
+Invariant: what is handed to `Database.transaction` may run more than once. After a conflict it is known not to have
+committed; where the connection was lost during COMMIT nobody knows, so the work must come to the same result when it
+is done twice.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, IsolationLevel
+from psycopg.adapt import AdaptersMap
+from psycopg.types.array import ListBinaryDumper
+from psycopg_pool import AsyncConnectionPool
+
+from junkie_cli.config import Settings
+from junkie_cli.db import conninfo, failures, migrations
+from junkie_cli.db.conninfo import Address
+from junkie_cli.db.embedded import EmbeddedServer, embedded_server
+from junkie_cli.db.queries import query
+from junkie_cli.errors import DatabaseError
+
+MINIMUM_VERSION: Final = 140_000
+"""PostgreSQL 14, as `server_version` numbers it: the first one with multiranges."""
+
+CONFLICT_TRIES: Final = 10
+"""How often one transaction is run before conflicts with others are reported."""
+
+LOSS_TRIES: Final = 8
+"""How often one transaction may lose its connection: a statement that fells the server must not do so for ever."""
+
+_POOL_WAIT: Final = 5.0
+"""Seconds after which a wait for a pooled connection is worth a look at the server."""
+
+_PREPARE_AFTER: Final = 3
+"""Executions of one statement on a connection before it is prepared there."""
+
+T = TypeVar("T")
+Connection = AsyncConnection[tuple[Any, ...]]
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """An open database. Made by `open_database`, which also closes it."""
+
+    def __init__(
+        self,
+        address: Address,
+        pool: AsyncConnectionPool[Connection],
+        server: EmbeddedServer | None,
+        *,
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._address = address
+        self._pool = pool
+        self._server = server
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+
+    @property
+    def place(self) -> str:
+        """What messages call this database; never holds a secret."""
+        return self._address.place
+
+    async def transaction(
+        self, work: Callable[[Connection], Awaitable[T]], *, isolation: IsolationLevel | None = None
+    ) -> T:
+        """Run `work` in one transaction and return its result; READ COMMITTED unless `isolation` says otherwise.
+
+        The work is run again from its start after a serialization failure or a deadlock, and after the connection was
+        lost: then for as long as the database's patience lasts. It must therefore bear being done twice. Exceptions
+        of its own roll back and pass through.
+
+        Raises DatabaseUnavailable when patience ends, DatabaseError for all else that PostgreSQL refuses.
+        """
+        conflicts = losses = 0
+        while True:
+            try:
+                return await self._attempt(work, isolation)
+            except failures.CONFLICTS as error:
+                conflicts += 1
+                if conflicts >= CONFLICT_TRIES:
+                    raise failures.explain(error, self._address) from error
+                await self._sleep(_jittered(0.005 * 2**conflicts, longest=0.5))
+            except _LostError as loss:
+                losses += loss.in_work
+                if losses >= LOSS_TRIES:
+                    raise failures.explain(loss.error, self._address) from loss.error
+                await self._regain(loss.error)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection of the pool in autocommit mode.
+
+        It is alive when it is handed out; a loss after that raises DatabaseUnavailable, as all that PostgreSQL
+        refuses raises DatabaseError.
+        """
+        async with AsyncExitStack() as stack:
+            while True:
+                try:
+                    connection = await stack.enter_async_context(self._borrowed())
+                    await AsyncConnectionPool.check_connection(connection)
+                    break
+                except psycopg.Error as error:
+                    await stack.aclose()
+                    await self._regain(error)
+            with self._translated():
+                yield connection
+
+    async def dedicated(self) -> Connection:
+        """Open a connection of its own, outside the pool, in autocommit mode. The caller closes it.
+
+        Use it with `async with await database.dedicated() as connection`. Raises DatabaseUnavailable when patience
+        ends.
+        """
+        while True:
+            try:
+                return await connect(self._address)
+            except psycopg.Error as error:
+                await self._regain(error)
+
+    async def _attempt(self, work: Callable[[Connection], Awaitable[T]], isolation: IsolationLevel | None) -> T:
+        connection: Connection | None = None
+        try:
+            async with self._borrowed() as connection:
+                await connection.set_isolation_level(isolation)
+                try:
+                    async with connection.transaction():
+                        return await work(connection)
+                except psycopg.Error as error:
+                    if failures.lost(error, connection):
+                        # Whatever state it is in, the pool must not lend it again.
+                        await connection.close()
+                        raise _LostError(error, in_work=True) from error
+                    raise
+        except failures.CONFLICTS:
+            raise
+        except psycopg.Error as error:
+            if failures.lost(error, connection):
+                raise _LostError(error, in_work=False) from error
+            raise failures.explain(error, self._address) from error
+
+    def _borrowed(self) -> AbstractAsyncContextManager[Connection]:
+        return self._pool.connection(timeout=_POOL_WAIT)
+
+    async def _regain(self, cause: psycopg.Error) -> None:
+        """Come back when the database answers again, having started the embedded server if need be.
+
+        Raises the last refusal once patience has ended.
+        """
+        deadline = self._clock() + self._patience
+        reported = False
+        pause = 0.05
+        while True:
+            try:
+                if self._server is not None:
+                    await self._server.ensure()
+                async with await connect(self._address):
+                    pass
+            except psycopg.Error as error:
+                refusal = await failures.explain_refusal(error, self._address)
+            except DatabaseError as error:
+                refusal = error
+            else:
+                # Connections that broke together must not fail their next borrowers one by one.
+                await self._pool.check()
+                return
+            if self._clock() >= deadline:
+                raise refusal from cause
+            if not reported:
+                log.warning("%s; trying again for %.0f s", refusal.message, self._patience)
+                reported = True
+            await self._sleep(_jittered(pause, longest=2.0))
+            pause *= 2
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise failures.explain(error, self._address) from error
+
+
+class _LostError(Exception):
+    """The connection is gone; `in_work` if that happened while a transaction used it."""
+
+    def __init__(self, error: psycopg.Error, *, in_work: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.in_work = in_work
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings,
+    *,
+    size: int = 4,
+    migrate: bool = True,
+    patience: float = 30.0,
+    command: str = "",
+) -> AsyncIterator[Database]:
+    """Open the database of the settings, starting the embedded server where no other is named.
+
+    `size` is how many transactions run at once; `patience` how many seconds an outage is borne; `command` is what the
+    server's list of connections shows after "junkie". With `migrate` the schema is brought up to date.
+
+    Raises ConfigError for a malformed URI, DatabaseError and its kinds for all else.
+    """
+    async with AsyncExitStack() as stack:
+        name = f"junkie {command}".rstrip()
+        server: EmbeddedServer | None = None
+        if settings.postgres_url is None:
+            server = await stack.enter_async_context(embedded_server(settings.home, settings.pg_bin))
+            address = conninfo.read(
+                server.url, application_name=f"{name} {server.token}", place="the embedded database"
+            )
+        else:
+            address = conninfo.read(settings.postgres_url.reveal(), application_name=name)
+        stack.enter_context(_masked_log(address))
+        async with await _first_connection(address) as connection:
+            _check_server(connection, address)
+            if migrate:
+                await _migrate(connection, address)
+        pool = _pool(address, size)
+        await pool.open()
+        stack.push_async_callback(pool.close)
+        yield Database(address, pool, server, patience=patience)
+
+
+async def connect(address: Address) -> Connection:
+    """Open one connection, configured like those of the pool. Raises psycopg.Error."""
+    connection = await AsyncConnection.connect(address.conninfo, **_options())
+    try:
+        await _configure(connection)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _pool(address: Address, size: int) -> AsyncConnectionPool[Connection]:
+    return AsyncConnectionPool(
+        address.conninfo,
+        kwargs=_options(),
+        configure=_configure,
+        min_size=1,
+        max_size=max(size, 1),
+        open=False,
+        name="junkie",
+        # `Database` waits out an outage itself; a pool that backs off on its own would wait on after it.
+        reconnect_timeout=0,
+    )
+
+
+def _options() -> dict[str, Any]:
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(list, ListBinaryDumper)
+    return {"autocommit": True, "prepare_threshold": _PREPARE_AFTER, "context": adapters}
+
+
+async def _configure(connection: Connection) -> None:
+    await connection.execute(query("set_session"))
+
+
+async def _first_connection(address: Address) -> Connection:
+    """Connect, waiting a little only for a server that says it is starting up."""
+    for pause in (0.2, 0.5, 1.0, 2.0, 4.0, None):
+        try:
+            return await connect(address)
+        except psycopg.Error as error:
+            if pause is None or not await failures.starting(address):
+                raise await failures.explain_refusal(error, address) from error
+        await asyncio.sleep(pause)
+    raise AssertionError
+
+
+def _check_server(connection: Connection, address: Address) -> None:
+    if connection.info.server_version < MINIMUM_VERSION:
+        raise DatabaseError(
+            f"{address.place} is PostgreSQL {connection.info.server_version // 10_000}, junkie needs 14 or newer",
+            hint="upgrade it, or unset POSTGRES_URL to use the embedded database",
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseError(
+            f"{address.place} is encoded in {encoding}, which can't hold every message",
+            hint="create one with `createdb -E UTF8 -T template0 …`",
+        )
+
+
+async def _migrate(connection: Connection, address: Address) -> None:
+    try:
+        await migrations.migrate(connection)
+    except psycopg.Error as error:
+        raise failures.explain(error, address) from error
+
+
+@contextmanager
+def _masked_log(address: Address) -> Iterator[None]:
+    """Keep passwords out of what psycopg logs, should libpq ever put one into a message."""
+
+    def mask(record: logging.LogRecord) -> bool:
+        record.msg, record.args = address.masked(record.getMessage()), ()
+        return True
+
+    loggers = [logging.getLogger("psycopg"), logging.getLogger("psycopg.pool")]
+    for logger in loggers:
+        logger.addFilter(mask)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(mask)
+
+
+def _jittered(seconds: float, *, longest: float) -> float:
+    # Two that collided must not come back in step.
+    return min(seconds, longest) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

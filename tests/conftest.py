@@ -1,0 +1,90 @@
+"""What the tests share: PostgreSQL, and settings that read nothing of the machine's own."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from junkie_cli import config
+from junkie_cli.config import Settings
+from junkie_cli.db.database import Database, open_database
+from tests import postgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers inherit the environment of the process that started them.
+    if not hasattr(config, "workerinput"):
+        os.environ[postgres.HOME_VARIABLE] = str(postgres.make_home())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    home = Path(os.environ.pop(postgres.HOME_VARIABLE))
+    template = home / "template.made"
+    if template.exists() and (server_url := os.environ.get("POSTGRES_URL")):
+        postgres.drop(server_url, template.read_text())
+    postgres.remove_home(home)
+
+
+@pytest.fixture(scope="session")
+def run_home() -> Path:
+    """The folder that all workers of this run share."""
+    return Path(os.environ[postgres.HOME_VARIABLE])
+
+
+@pytest.fixture(scope="session")
+def server_url(run_home: Path) -> Iterator[str]:
+    """A server on which databases can be made."""
+    with postgres.server(run_home) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, run_home: Path) -> str:
+    """The name of a migrated database to copy."""
+    return postgres.migrated_template(server_url, run_home)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A new database without junkie's schema."""
+    with postgres.database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A new, migrated database."""
+    with postgres.database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str, make_settings: Callable[..., Settings]) -> AsyncIterator[Database]:
+    """A new, migrated database, opened."""
+    async with open_database(make_settings(POSTGRES_URL=database_url), command="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def junkie_home() -> Iterator[Path]:
+    """A JUNKIE_HOME of the test's own; a server that still runs there is stopped at the end."""
+    home = postgres.make_home()
+    yield home
+    postgres.remove_home(home)
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Iterator[Callable[..., Settings]]:
+    """Make settings of nothing but the environment variables that are given."""
+    folder = tmp_path / "working-folder"
+    folder.mkdir()
+
+    def make(**environ: str) -> Settings:
+        return config.load(environ={"JUNKIE_HOME": str(tmp_path / "home")} | environ, folder=folder)
+
+    yield make
+    shutil.rmtree(folder)

@@ -1,0 +1,29 @@
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from junkie_cli.db import queries
+from tests import postgres
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(server_url: str, template: str) -> Iterator[str]:
+    with postgres.database(server_url, template) as url:
+        yield url
+
+
+PREPARABLE = [name for name, query in queries.every().items() if query.sql.split()[0] not in {"CREATE", "SET"}]
+
+
+@pytest.mark.parametrize("name", PREPARABLE)
+def test_prepares_on_the_real_database(name: str, shared_database_url: str) -> None:
+    text = queries.query(name)
+    numbers: dict[str, str] = {}
+    for parameter in re.findall(r"%\((\w+)\)s", text):
+        numbers.setdefault(parameter, f"${len(numbers) + 1}")
+    prepared = re.sub(r"%\((\w+)\)s", lambda match: numbers[match[1]], text).replace("%%", "%")
+    with psycopg.connect(shared_database_url) as connection:
+        connection.execute(sql.SQL("PREPARE statement AS ") + sql.SQL(prepared))

@@ -1,0 +1,114 @@
+"""PostgreSQL for the tests: the server of POSTGRES_URL, else an embedded one that all workers of a run share.
+
+Every test that asks for a database gets a copy of one migrated template, and it is dropped when the test ends.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from junkie_cli.db import embedded, migrations
+
+HOME_VARIABLE: Final = "JUNKIE_TEST_HOME"
+"""Tells the workers of a run which folder they share."""
+
+
+def make_home() -> Path:
+    """Make a folder that the server's user can reach even when we are root, unlike pytest's own."""
+    home = Path(tempfile.mkdtemp(prefix="junkie-test-"))
+    home.chmod(0o711)
+    return home
+
+
+def remove_home(home: Path) -> None:
+    """Stop what may still run there, and remove it."""
+    embedded.stop(home, force=True)
+    shutil.rmtree(home)
+
+
+@contextmanager
+def server(home: Path) -> Iterator[str]:
+    """Give the URI of a server on which databases can be made, for as long as it is needed."""
+    if url := os.environ.get("POSTGRES_URL"):
+        yield url
+        return
+    with asyncio.Runner() as runner:
+        held = embedded.embedded_server(home)
+        joined = runner.run(held.__aenter__())
+        try:
+            _hurry(joined.url)
+            yield joined.url
+        finally:
+            runner.run(held.__aexit__(None, None, None))
+
+
+@contextmanager
+def database(server_url: str, template: str = "template0") -> Iterator[str]:
+    """Give the URI of a new database, a copy of the template; it is dropped afterwards, connections or not."""
+    name = f"junkie_test_{secrets.token_hex(6)}"
+    _create(server_url, name, template)
+    try:
+        yield address_of(server_url, name)
+    finally:
+        drop(server_url, name)
+
+
+def migrated_template(server_url: str, home: Path) -> str:
+    """Return the name of this run's migrated database, made by whoever comes first."""
+    # The home is this run's own, and so is the name.
+    name = f"junkie_template_{home.name.removeprefix('junkie-test-').lower()}"
+    with (home / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = home / "template.made"
+        if not made.exists():
+            with contextlib.suppress(psycopg.errors.InvalidCatalogName):
+                drop(server_url, name)
+            _create(server_url, name, "template0")
+            asyncio.run(_migrate(address_of(server_url, name)))
+            made.write_text(name)
+    return name
+
+
+def drop(server_url: str, name: str) -> None:
+    """Drop a database, whoever is connected to it."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def address_of(server_url: str, name: str) -> str:
+    """Return the URI of another database on the same server."""
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
+def _create(server_url: str, name: str, template: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def _hurry(url: str) -> None:
+    """Trade durability for speed; a test's data need not survive the machine."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        connection.execute("SELECT pg_reload_conf()")
+
+
+async def _migrate(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await migrations.migrate(connection)
