@@ -1,0 +1,147 @@
+"""Messages as they go over the wire, encoded once and put together at each fetch.
+
+What Discord works out at each fetch is added last: the message that a reply refers to (null once it is deleted), the
+thread begun from a message, fresh signatures in attachment URLs, and blanks where the content intent is lacking.
+"""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from junkie_cli import snowflake
+from junkie_cli.emulator import payloads
+from junkie_cli.emulator.entities import Channel, Message, MessageType
+from junkie_cli.emulator.state import State, find, place_of
+from junkie_cli.emulator.talk import iso
+from junkie_cli.emulator.world import HAS_THREAD
+
+_CDN = re.compile(
+    rb'("(?:proxy_)?url":"https://(?:cdn\.discordapp\.com|media\.discordapp\.net)/[^"?]*attachments/[^"?]+)"'
+)
+_SIGNED_FOR_S = 24 * 3600
+
+
+def dumps(value: Any) -> bytes:
+    """Encode compactly; a lone surrogate, which UTF-8 can't carry, makes the whole value ASCII with escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def own_payload(channel: Channel, message: Message) -> dict[str, Any]:
+    """Return the message without what is worked out at each fetch."""
+    payload: dict[str, Any] = {
+        "type": MessageType.DEFAULT,
+        "content": message.content,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "timestamp": iso(snowflake.to_ms(message.id)),
+        "edited_timestamp": None,
+        "flags": 0,
+        "components": [],
+        "id": str(message.id),
+        "channel_id": str(channel.id),
+        "author": payloads.user(message.author),
+        "pinned": False,
+        "mention_everyone": False,
+        "tts": False,
+    }
+    if message.fields:
+        payload.update(message.fields)
+    return payload
+
+
+class Press:
+    """Encodes messages for the bot, or with `full` for someone who may see everything."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._fetches = 0
+
+    def page(self, channel: Channel, messages: list[Message], *, full: bool = False) -> list[bytes]:
+        """Return the messages encoded, each signed anew."""
+        self._fetches += 1
+        return [self._encode(channel, message, full=full) for message in messages]
+
+    def one(self, channel: Channel, message: Message) -> bytes:
+        """Return one message encoded."""
+        return self.page(channel, [message])[0]
+
+    def warm(self) -> None:
+        """Encode everything beforehand, so that a benchmark measures its client."""
+        for channel in self._state.channels.values():
+            for message in channel.messages:
+                self._own(channel, message)
+
+    def _encode(self, channel: Channel, message: Message, *, full: bool) -> bytes:
+        clear = full or self._state.sees_content or self._concerns_bot(channel, message)
+        found = self._own(channel, message) if clear else dumps(_blank(own_payload(channel, message)))
+        if message.fields is not None:
+            found = self._complete(message, message.fields, found, full=full)
+        return found
+
+    def _own(self, channel: Channel, message: Message) -> bytes:
+        if message.own is None:
+            message.own = dumps(own_payload(channel, message))
+        return message.own
+
+    def _complete(self, message: Message, fields: dict[str, Any], own: bytes, *, full: bool) -> bytes:
+        if fields.get("type") in MessageType.RESOLVED:
+            own = own[:-1] + b',"referenced_message":' + self._referenced(fields, full=full) + b"}"
+        if fields.get("flags", 0) & HAS_THREAD and (thread := self._state.channels.get(message.id)) is not None:
+            own = own[:-1] + b',"thread":' + dumps(payloads.channel(thread)) + b"}"
+        return self._sign(own) if b"/attachments/" in own else own
+
+    def _referenced(self, fields: dict[str, Any], *, full: bool) -> bytes:
+        reference = fields["message_reference"]
+        channel = self._state.channels.get(int(reference["channel_id"]))
+        target = None if channel is None else find(channel, int(reference["message_id"]))
+        if channel is None or target is None:
+            return b"null"
+        # One level only, and without reactions: a BasicMessageResponse.
+        payload = own_payload(channel, target)
+        payload.pop("reactions", None)
+        clear = full or self._state.sees_content or self._concerns_bot(channel, target)
+        return dumps(payload if clear else _blank(payload))
+
+    def _concerns_bot(self, channel: Channel, message: Message) -> bool:
+        bot = self._state.bot
+        mentions = (message.fields or {}).get("mentions", ())
+        return message.author is bot or channel.guild is None or any(m["id"] == str(bot.id) for m in mentions)
+
+    def _sign(self, encoded: bytes) -> bytes:
+        """Add ex, is and hm as Discord does: times in hex seconds, and a hash of 64 digits; they differ on each fetch."""
+        issued = self._state.end_ms // 1000 + self._fetches
+        hashed = hashlib.sha256(f"{self._state.seed}:{self._fetches}".encode()).hexdigest()
+        signature = f'?ex={issued + _SIGNED_FOR_S:x}&is={issued:x}&hm={hashed}&"'.encode()
+        return _CDN.sub(rb"\1" + signature, encoded)
+
+
+def select(
+    channel: Channel, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = 50
+) -> list[Message]:
+    """Return a page, newest first: the nearest below `before` or above `after`, both exclusive, or around an id."""
+    everything = channel.messages
+    if after is not None:
+        lo = place_of(channel, after + 1)
+        hi = lo + limit
+    elif around is not None:
+        lo = max(place_of(channel, around) - limit // 2, 0)
+        hi = lo + limit
+    else:
+        hi = len(everything) if before is None else place_of(channel, before)
+        lo = max(hi - limit, 0)
+    return everything[lo:hi][::-1]
+
+
+def _blank(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return what an application without the MESSAGE_CONTENT intent gets (docs, "Message Content Intent")."""
+    blank = payload | {"content": "", "embeds": [], "attachments": [], "components": []}
+    blank.pop("poll", None)
+    if "message_snapshots" in blank:
+        blank["message_snapshots"] = [{"message": _blank(s["message"])} for s in blank["message_snapshots"]]
+    return blank

@@ -1,0 +1,271 @@
+"""What happens to guilds, channels, threads and rights."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from junkie_cli import snowflake
+from junkie_cli.emulator.entities import (
+    Channel,
+    ChannelType,
+    Guild,
+    Member,
+    Message,
+    MessageType,
+    Overwrite,
+    Role,
+    Thread,
+    User,
+)
+from junkie_cli.emulator.permissions import Right
+from junkie_cli.emulator.state import CONTENT_INTENT, CONTENT_INTENT_LIMITED, Event, UnknownError
+from junkie_cli.emulator.talk import Talk, reference
+
+HAS_THREAD = 1 << 5
+"""Message flag: a thread was begun from it."""
+
+
+class World(Talk):
+    """A whole Discord as one bot sees it, and everything that can be done to it."""
+
+    # people and servers
+
+    def add_user(self, username: str, global_name: str | None = None, *, at_ms: int | None = None, **kind: Any) -> User:
+        """Create an account; `kind` is bot, avatar, discriminator."""
+        user = User(self.next_id() if at_ms is None else self.id_at(at_ms), username, global_name, **kind)
+        self.users[user.id] = user
+        return user
+
+    def rename_user(self, user_id: int, global_name: str | None) -> None:
+        """Change a display name; all that the user ever wrote shows it."""
+        user = self.user(user_id)
+        user.global_name = global_name
+        for channel in self.channels.values():
+            for message in channel.messages:
+                if message.author is user:
+                    message.own = None
+        for guild in self.guilds.values():
+            if user_id in guild.members:
+                self.emit(Event("GUILD_MEMBER_UPDATE", guild, ids=(user_id,)))
+
+    def add_guild(self, name: str, *, owner_id: int | None = None, at_ms: int | None = None) -> Guild:
+        """Create a server that the bot is in, with the role @everyone."""
+        guild_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        owner = self.add_user("founder", "Founder") if owner_id is None else self.user(owner_id)
+        guild = Guild(guild_id, name, owner.id, roles={guild_id: Role(guild_id, "@everyone", Right.EVERYONE)})
+        for user in (owner, self.bot):
+            guild.members[user.id] = Member(user, snowflake.to_ms(guild_id))
+        self.guilds[guild_id] = guild
+        self.emit(Event("GUILD_CREATE", guild))
+        return guild
+
+    def remove_bot(self, guild_id: int) -> None:
+        """Throw the bot out of a server."""
+        guild = self.guild(guild_id)
+        if guild.members.pop(self.bot.id, None) is None:
+            raise UnknownError(f"the bot is not in guild {guild_id}")
+        self.emit(Event("GUILD_DELETE", guild))
+
+    def add_bot(self, guild_id: int) -> None:
+        """Invite the bot again, without roles."""
+        guild = self.guild(guild_id)
+        guild.members[self.bot.id] = Member(self.bot, snowflake.to_ms(self.next_id()))
+        self.emit(Event("GUILD_CREATE", guild))
+
+    def add_member(self, guild_id: int, user_id: int, *, nick: str | None = None, roles: Iterable[int] = ()) -> None:
+        """Let an account join."""
+        member = Member(self.user(user_id), snowflake.to_ms(self.newest_id), nick, list(roles))
+        guild = self.guild(guild_id)
+        guild.members[user_id] = member
+        self.emit(Event("GUILD_MEMBER_ADD", guild, ids=(user_id,)))
+
+    def set_member_roles(self, guild_id: int, user_id: int, roles: Iterable[int]) -> None:
+        """Replace the roles of a member."""
+        guild = self.guild(guild_id)
+        guild.members[user_id].roles = list(roles)
+        self.emit(Event("GUILD_MEMBER_UPDATE", guild, ids=(user_id,)))
+
+    def add_role(self, guild_id: int, name: str, permissions: int = 0, *, color: int = 0) -> Role:
+        """Create a role above the others."""
+        guild = self.guild(guild_id)
+        role = Role(self.next_id(), name, permissions, len(guild.roles), color)
+        guild.roles[role.id] = role
+        self.emit(Event("GUILD_ROLE_CREATE", guild, ids=(role.id,)))
+        return role
+
+    def set_role(self, guild_id: int, role_id: int, permissions: int) -> None:
+        """Replace what a role permits; the guild's id names @everyone."""
+        guild = self.guild(guild_id)
+        guild.roles[role_id].permissions = permissions
+        self.emit(Event("GUILD_ROLE_UPDATE", guild, ids=(role_id,)))
+
+    def set_intents(self, *, content: bool, limited: bool = False) -> None:
+        """Give or take the MESSAGE_CONTENT intent; `limited` is the flag that small bots have."""
+        flag = CONTENT_INTENT_LIMITED if limited else CONTENT_INTENT
+        self.application_flags = flag if content else 0
+
+    # channels
+
+    def add_channel(
+        self,
+        guild_id: int,
+        name: str,
+        kind: int = ChannelType.TEXT,
+        *,
+        parent_id: int | None = None,
+        topic: str | None = None,
+        at_ms: int | None = None,
+    ) -> Channel:
+        """Create a channel or category of that type."""
+        guild = self.guild(guild_id)
+        parent = None if parent_id is None else self.channel(parent_id)
+        channel_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        channel = Channel(channel_id, kind, name, guild, parent, len(guild.channels), topic)
+        guild.channels[channel_id] = self.channels[channel_id] = channel
+        self.emit(Event("CHANNEL_CREATE", guild, channel))
+        return channel
+
+    def open_dm(self, user_id: int, *, at_ms: int | None = None) -> Channel:
+        """Create the direct channel between the bot and a user."""
+        channel_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        channel = Channel(channel_id, ChannelType.DM, "", recipients=(self.user(user_id), self.bot))
+        self.channels[channel_id] = channel
+        self.emit(Event("CHANNEL_CREATE", None, channel))
+        return channel
+
+    def change_channel(
+        self, channel_id: int, *, name: str | None = None, kind: int | None = None, topic: str | None = None
+    ) -> None:
+        """Rename a channel or thread, change its type, or its topic."""
+        channel = self.channel(channel_id)
+        channel.name = channel.name if name is None else name
+        channel.type = channel.type if kind is None else kind
+        channel.topic = channel.topic if topic is None else topic
+        self._changed(channel)
+
+    def delete_channel(self, channel_id: int) -> None:
+        """Delete a channel with its threads, or a thread."""
+        channel = self.channel(channel_id)
+        for thread_id in tuple(channel.threads):
+            self.delete_channel(thread_id)
+        del self.channels[channel_id]
+        if channel.is_thread and channel.parent is not None:
+            del channel.parent.threads[channel_id]
+        elif channel.guild is not None:
+            del channel.guild.channels[channel_id]
+        self.emit(Event("THREAD_DELETE" if channel.is_thread else "CHANNEL_DELETE", channel.guild, channel))
+
+    def set_overwrite(self, channel_id: int, target_id: int, *, allow: int = 0, deny: int = 0) -> None:
+        """Replace what a channel allows and denies a role or member; neither removes the overwrite."""
+        channel = self.channel(channel_id)
+        if channel.guild is None or channel.is_thread:
+            raise ValueError(f"channel {channel_id} has no overwrites: a thread inherits its parent's")
+        for_member = target_id not in channel.guild.roles
+        channel.overwrites.pop(target_id, None)
+        if allow or deny:
+            channel.overwrites[target_id] = Overwrite(allow, deny, for_member)
+        self._changed(channel)
+
+    def revoke(self, channel_id: int, *rights: int) -> None:
+        """Deny the bot these rights in a channel."""
+        self._overwrite_bot(channel_id, deny=sum(set(rights)))
+
+    def grant(self, channel_id: int, *rights: int) -> None:
+        """Allow the bot these rights in a channel."""
+        self._overwrite_bot(channel_id, allow=sum(set(rights)))
+
+    # threads
+
+    def add_thread(
+        self,
+        parent_id: int,
+        name: str,
+        *,
+        content: str = "",
+        message_id: int | None = None,
+        private: bool = False,
+        joined: bool = False,
+        owner_id: int | None = None,
+        at_ms: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Channel:
+        """Begin a thread, or in a forum or media channel a post whose first message has `content` and `fields`.
+
+        A thread begun from a message bears that message's id and starts with a type 21; one begun without leaves a
+        type 18 in its parent. A post's first message bears the post's id.
+        """
+        parent = self.channel(parent_id)
+        if parent.type not in ChannelType.THREAD_PARENTS or parent.guild is None:
+            raise ValueError(f"channel {parent_id} can have no threads")
+        owner = self._someone(parent) if owner_id is None else self.user(owner_id)
+        thread_id = message_id or self.next_id(at_ms)
+        created_ms = snowflake.to_ms(thread_id)
+        kind = ChannelType.PRIVATE_THREAD if private else ChannelType.PUBLIC_THREAD
+        if parent.type == ChannelType.ANNOUNCEMENT:
+            kind = ChannelType.ANNOUNCEMENT_THREAD
+        thread = Channel(thread_id, kind, name, parent.guild, parent, thread=Thread(owner.id, created_ms, created_ms))
+        assert thread.thread is not None
+        thread.thread.members[owner.id] = created_ms
+        if joined:
+            thread.thread.members[self.bot.id] = created_ms
+        self.channels[thread_id] = parent.threads[thread_id] = thread
+        self.emit(Event("THREAD_CREATE", parent.guild, thread))
+        if parent.type in ChannelType.POSTS:
+            parent.last_message_id = thread_id
+            self._show(thread, Message(thread_id, owner, content, dict(fields or {}) or None))
+        elif message_id is not None:
+            self._begin_from(parent, message_id, thread, at_ms)
+        elif not private:
+            begun = {"type": 0, "channel_id": str(thread_id), "guild_id": str(parent.guild.id)}
+            told = {"type": MessageType.THREAD_CREATED, "message_reference": begun}
+            self._show(parent, Message(self.next_id(at_ms), owner, name, told))
+        return thread
+
+    def archive(self, thread_id: int, *, at_ms: int | None = None, locked: bool = False) -> None:
+        """Archive a thread, by default a little after the newest id."""
+        self._set_archived(thread_id, archived=True, at_ms=at_ms, locked=locked)
+
+    def unarchive(self, thread_id: int, *, at_ms: int | None = None) -> None:
+        """Bring a thread back among the active ones."""
+        self._set_archived(thread_id, archived=False, at_ms=at_ms, locked=False)
+
+    def join_thread(self, thread_id: int, user_id: int | None = None) -> None:
+        """Let the bot, or another, into a thread."""
+        channel, thread = self._thread(thread_id)
+        user_id = self.bot.id if user_id is None else user_id
+        thread.members[user_id] = snowflake.to_ms(self.next_id())
+        self.emit(Event("THREAD_MEMBERS_UPDATE", channel.guild, channel, ids=(user_id,)))
+
+    def leave_thread(self, thread_id: int, user_id: int | None = None) -> None:
+        """Take the bot, or another, out of a thread."""
+        channel, thread = self._thread(thread_id)
+        user_id = self.bot.id if user_id is None else user_id
+        thread.members.pop(user_id, None)
+        self.emit(Event("THREAD_MEMBERS_UPDATE", channel.guild, channel, ids=(user_id,)))
+
+    def _begin_from(self, parent: Channel, message_id: int, thread: Channel, at_ms: int | None) -> None:
+        begun = self.message(parent.id, message_id)
+        fields = dict(begun.fields or {})
+        begun.fields, begun.own = fields | {"flags": fields.get("flags", 0) | HAS_THREAD}, None
+        self.emit(Event("MESSAGE_UPDATE", parent.guild, parent, begun))
+        starter = {"type": MessageType.THREAD_STARTER, "message_reference": reference(parent, message_id)}
+        self._show(thread, Message(self.next_id(at_ms), begun.author, "", starter))
+
+    def _set_archived(self, thread_id: int, *, archived: bool, at_ms: int | None, locked: bool) -> None:
+        channel, thread = self._thread(thread_id)
+        thread.archived, thread.locked = archived, locked
+        thread.archived_ms = snowflake.to_ms(self.next_id()) if at_ms is None else at_ms
+        self._changed(channel)
+
+    def _thread(self, thread_id: int) -> tuple[Channel, Thread]:
+        channel = self.channel(thread_id)
+        if channel.thread is None:
+            raise ValueError(f"channel {thread_id} is no thread")
+        return channel, channel.thread
+
+    def _overwrite_bot(self, channel_id: int, *, allow: int = 0, deny: int = 0) -> None:
+        own = self.channel(channel_id).overwrites.get(self.bot.id, Overwrite())
+        allowed, denied = own.allow & ~deny | allow, own.deny & ~allow | deny
+        self.set_overwrite(channel_id, self.bot.id, allow=allowed, deny=denied)
+
+    def _changed(self, channel: Channel) -> None:
+        self.emit(Event("THREAD_UPDATE" if channel.is_thread else "CHANNEL_UPDATE", channel.guild, channel))
