@@ -45,8 +45,8 @@ def emulator(
     Exit codes: 0 stopped, 1 the port is taken, 2 an option makes no sense.
     """
     # Imported here, so that other commands start without aiohttp.
-    from junkie_cli.emulator.generator import generate  # noqa: PLC0415  # see above
-    from junkie_cli.emulator.limits import Limits, Rate  # noqa: PLC0415  # see above
+    from junkie_cli.emulator.generator import generate
+    from junkie_cli.emulator.limits import Limits, Rate
 
     limits = Limits.off()
     if rate_limit:
@@ -63,7 +63,7 @@ def emulator(
 
 
 async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: int) -> None:
-    from junkie_cli.emulator.server import running  # noqa: PLC0415  # aiohttp only when it runs
+    from junkie_cli.emulator.server import running  # aiohttp only when it runs
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
