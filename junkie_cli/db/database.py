@@ -17,6 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.adapt import AdaptersMap
 from psycopg.types.array import ListBinaryDumper
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from junkie_cli.config import Settings
@@ -24,6 +25,7 @@ from junkie_cli.db import conninfo, failures, migrations
 from junkie_cli.db.conninfo import Address
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.queries import query
+from junkie_cli.db.text import load_json
 from junkie_cli.errors import DatabaseError
 
 MINIMUM_VERSION: Final = 140_000
@@ -264,6 +266,7 @@ def _pool(address: Address, size: int) -> AsyncConnectionPool[Connection]:
 def _options() -> dict[str, Any]:
     adapters = AdaptersMap(psycopg.adapters)
     adapters.register_dumper(list, ListBinaryDumper)
+    set_json_loads(load_json, adapters)
     return {"autocommit": True, "prepare_threshold": _PREPARE_AFTER, "context": adapters}
 
 
