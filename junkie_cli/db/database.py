@@ -9,9 +9,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
@@ -98,6 +98,31 @@ class Database:
                 if losses >= LOSS_TRIES:
                     raise failures.explain(loss.error, self._address) from loss.error
                 await self._regain(loss.error)
+
+    async def fetch(
+        self, statement: LiteralString, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run one reading statement and return its rows; it is run again after the connection was lost.
+
+        Raises DatabaseUnavailable when patience ends, DatabaseError for all else that PostgreSQL refuses.
+        """
+        losses = 0
+        while True:
+            connection: Connection | None = None
+            try:
+                async with self._borrowed() as connection:
+                    try:
+                        cursor = await connection.execute(statement, parameters)
+                        return await cursor.fetchall()
+                    except psycopg.Error as error:
+                        if failures.lost(error, connection):
+                            await connection.close()
+                        raise
+            except psycopg.Error as error:
+                losses += 1
+                if not failures.lost(error, connection) or losses >= LOSS_TRIES:
+                    raise failures.explain(error, self._address) from error
+                await self._regain(error)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

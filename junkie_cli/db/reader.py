@@ -1,7 +1,7 @@
 """What the archive is asked, each question one named query."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ class ChannelState:
     """Where a channel stands in the archive. `held` counts the messages that readers see."""
 
     channel_id: int
-    covered: Coverage = Coverage()
+    covered: Coverage = field(default_factory=Coverage)
     held: int = 0
     is_fully_backfilled: bool = False
     unreadable: str | None = None
@@ -85,9 +85,7 @@ class Reader:
         return Totals(*await self._row("totals"))
 
     async def _rows(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(query(name), parameters)
-            return await cursor.fetchall()
+        return await self._database.fetch(query(name), parameters)
 
     async def _row(self, name: str, **parameters: Any) -> tuple[Any, ...]:
         rows = await self._rows(name, **parameters)

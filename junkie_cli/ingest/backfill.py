@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from junkie_cli.db.database import Database
@@ -47,7 +47,7 @@ FATAL: Final = (ConfigError, TooManyInvalidRequests, DatabaseError)
 class BackfillOptions:
     """What the user asked for. `since` is the lowest wanted id; `target` None means all messages."""
 
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     target: int | None = None
     since: int | None = None
     concurrency: int = 4
