@@ -1,0 +1,61 @@
+"""What a contributor runs: `nox -s tests`, and the sessions that `nox --list` shows.
+
+Everything stands in environments of its own below `.nox/`, so that the machine needs Python and nox alone.
+"""
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install_for_development(session: nox.Session) -> None:
+    """Install junkie in place, and the tools of the dependency group `test`.
+
+    The group is spelled out for installers that don't know `--group`.
+    """
+    session.install("--editable", ".[tokens]", *nox.project.dependency_groups(PROJECT, "test"))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole suite; linters, types and import contracts are tests too. Arguments go to pytest."""
+    install_for_development(session)
+    # Work that finishes early takes over from one that does not: linters and the wheel's test last longest.
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and import contracts; `nox -s lint -- --fix` mends what can be mended."""
+    install_for_development(session)
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []))
+    session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly, in the package, the tests and this file. Arguments go to mypy."""
+    install_for_development(session)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure: each figure a ratio taken within one run, in one table with its limit. Arguments go to the benchmarks."""
+    install_for_development(session)
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Install junkie as a user would and run its demonstration. Arguments go to `junkie demo`."""
+    session.install(".")
+    session.run("junkie", "demo", *session.posargs)
