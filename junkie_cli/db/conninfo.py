@@ -43,21 +43,36 @@ def read(url: str, *, application_name: str, place: str | None = None) -> Addres
 
     Raises ConfigError, which shows nothing of the URI: where it is malformed, its password may stand anywhere.
     """
-    if _ambiguous(url):
-        raise ConfigError("POSTGRES_URL has an @ that does not part the password from the host", hint=_HINT)
-    try:
-        given = conninfo.conninfo_to_dict(url)
-        parameters = _DEFAULTS | {name: str(value) for name, value in given.items() if value is not None}
-        int(parameters["connect_timeout"])
-        for port in parameters.get("port", "").split(","):
-            int(port or 5432)
-    except (psycopg.Error, ValueError):
-        raise ConfigError("POSTGRES_URL is no libpq URI", hint=_HINT) from None
+    parameters = _DEFAULTS | _parsed(url)
     # The archive is UTF-8 whatever PGCLIENTENCODING says.
     parameters |= {"client_encoding": "UTF8", "application_name": application_name}
     if place is None:
         place = _place(parameters)
     return Address(place, conninfo.make_conninfo("", **parameters), _passwords(url, parameters))
+
+
+def for_program(url: str) -> tuple[str, dict[str, str]]:
+    """Return what a program may be given as an argument, for all to see, and the secrets for its environment.
+
+    Raises ConfigError, as `read`.
+    """
+    parameters = _parsed(url)
+    password = parameters.pop("password", None)
+    return conninfo.make_conninfo("", **parameters), {} if password is None else {"PGPASSWORD": password}
+
+
+def _parsed(url: str) -> dict[str, str]:
+    if _ambiguous(url):
+        raise ConfigError("POSTGRES_URL has an @ that does not part the password from the host", hint=_HINT)
+    try:
+        given = conninfo.conninfo_to_dict(url)
+        parameters = {name: str(value) for name, value in given.items() if value is not None}
+        int(parameters.get("connect_timeout", "0"))
+        for port in parameters.get("port", "").split(","):
+            int(port or 5432)
+    except (psycopg.Error, ValueError):
+        raise ConfigError("POSTGRES_URL is no libpq URI", hint=_HINT) from None
+    return parameters
 
 
 def _ambiguous(url: str) -> bool:

@@ -38,6 +38,11 @@ class Migration:
     sql: str
     checksum: str
 
+    @property
+    def label(self) -> str:
+        """The file's name without its ending."""
+        return f"{self.version:04}_{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -164,7 +169,7 @@ def _pending(applied: Sequence[Applied], ours: Sequence[Migration]) -> tuple[Mig
     for line, migration in zip(applied, ours, strict=False):
         if line.checksum != migration.checksum:
             raise SchemaMismatch(
-                f"migration {migration.version:04}_{migration.name} is not the one that was applied on {line.applied_at:%Y-%m-%d}",
+                f"migration {migration.label} is not the one that was applied on {line.applied_at:%Y-%m-%d}",
                 hint="install an unaltered junkie; a change to the schema needs a migration of its own",
             )
     return tuple(ours[len(applied) :])

@@ -1,0 +1,139 @@
+"""`junkie db`: the database itself."""
+
+import asyncio
+import contextlib
+import json as json_text
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import typer
+
+from junkie_cli import config
+from junkie_cli.cli.output import note, set_up_logging
+from junkie_cli.cli.runtime import run_async
+from junkie_cli.config import Settings
+from junkie_cli.errors import SchemaMismatch
+
+app = typer.Typer(no_args_is_help=True, help="The database itself: its address, a shell, its tables, its end.")
+
+
+@app.command()
+def url() -> int:
+    """Print the database's libpq URI, with its password if it has one.
+
+    Without POSTGRES_URL it is the embedded server's, and works while some command of junkie runs: nothing is started
+    here. `junkie db psql` starts it.
+    """
+    settings = _settings()
+    if settings.postgres_url is not None:
+        typer.echo(settings.postgres_url.reveal())
+        return 0
+    from junkie_cli.db.cluster import Cluster
+
+    typer.echo(Cluster(settings.home).url)
+    return 0
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
+)
+def psql(context: typer.Context) -> int:
+    """Run psql on the database; all arguments are psql's, and so is the exit code.
+
+    The embedded server is started if need be, and stopped afterwards if nothing else uses it.
+    """
+    return run_async(_psql(_settings(), context.args))
+
+
+@app.command()
+def migrate(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 5 if something is to be done.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> int:
+    """Bring junkie's tables up to date.
+
+    Every command does so when it starts; here it is done alone, e.g. by a role that may create tables.
+    """
+    return run_async(_migrate(_settings(), check=check, json=json))
+
+
+@app.command()
+def stop(
+    *, force: Annotated[bool, typer.Option("--force", help="Stop it even while other programs are connected.")] = False
+) -> int:
+    """Stop the embedded server, which a killed command may have left running."""
+    settings = _settings()
+    from junkie_cli.db import embedded
+
+    ended = embedded.stop(settings.home, force=force)
+    if ended is None:
+        note("the embedded database was not running")
+    else:
+        note("the embedded database is stopped" + (f", {ended} connections were ended" if ended else ""))
+    return 0
+
+
+def _settings() -> Settings:
+    settings = config.load()
+    set_up_logging(settings.log_level)
+    return settings
+
+
+async def _psql(settings: Settings, arguments: Sequence[str]) -> int:
+    from junkie_cli.db import binaries
+    from junkie_cli.db.conninfo import for_program
+    from junkie_cli.db.embedded import embedded_server
+
+    program = binaries.resolve(settings.pg_bin).program("psql")
+    async with AsyncExitStack() as stack:
+        if settings.postgres_url is not None:
+            target, secrets = for_program(settings.postgres_url.reveal())
+        else:
+            server = await stack.enter_async_context(embedded_server(settings.home, settings.pg_bin))
+            target, secrets = server.url, {}
+        return await _run([str(program), "-d", target, *arguments], os.environ | secrets)
+
+
+async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program on our own terminal; Ctrl-C is its business. Returns its exit code as a shell would."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
+    return code if code >= 0 else 128 - code
+
+
+async def _migrate(settings: Settings, *, check: bool, json: bool) -> int:
+    from junkie_cli.db import migrations
+    from junkie_cli.db.database import open_database
+
+    async with open_database(settings, size=1, migrate=False, command="db migrate") as database:
+        async with database.connection() as connection:
+            applied = () if check else await migrations.migrate(connection)
+            status = await migrations.status(connection)
+        place = database.place
+    if json:
+        report = {
+            "version": len(status.applied),
+            "applied": [migration.label for migration in applied],
+            "pending": [migration.label for migration in status.pending],
+        }
+        sys.stdout.write(json_text.dumps(report) + "\n")
+    if status.pending:
+        missing = ", ".join(migration.label for migration in status.pending)
+        raise SchemaMismatch(f"{place} lacks {missing}", hint="run `junkie db migrate`")
+    if not json:
+        for migration in applied:
+            note(f"applied {migration.label}")
+        note(f"{place} is up to date at version {len(status.applied)}")
+    return 0
