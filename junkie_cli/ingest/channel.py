@@ -1,20 +1,22 @@
 """One channel's work: drives the planner's walk, doing the I/O that it asks for.
 
-While the next page is fetched, the one before it is written: a channel has at most one page in flight and one in memory.
+While the next page is fetched, the one before it is written: a walk has at most one page in flight and one in memory.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from junkie_cli.coverage import Coverage
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Draw, Reader
-from junkie_cli.db.writer import Writer, page_batch
+from junkie_cli.db.writer import Writer, Written, page_batch
 from junkie_cli.ingest import events
 from junkie_cli.ingest.events import Emit
-from junkie_cli.ingest.planner import (
+from junkie_cli.ingest.planner import walk
+from junkie_cli.ingest.steps import (
+    Action,
     CatchUpBegins,
     CountTop,
     Fetch,
@@ -24,17 +26,15 @@ from junkie_cli.ingest.planner import (
     IterationBegins,
     IterationEnds,
     ReadAccess,
+    SideBySide,
     Store,
     View,
-    walk,
+    Walk,
 )
 from junkie_cli.models import Page
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
-
-First = TypeVar("First")
-Second = TypeVar("Second")
 
 KNOWN_PER_PAGE = 1000
 """How many archived ids are compared with a page: rows of a gap that another program or a reply brought."""
@@ -70,14 +70,12 @@ class ChannelRun:
     """Brings one channel to its goal. `tally` says how far it came, also after an error."""
 
     def __init__(self, tools: Tools, name: str, view: View, goal: Goal, held: int) -> None:
-        self._tools = tools
-        self._name = name
+        self.tools = tools
+        self.channel_id = view.channel_id
+        self.name = name
+        self.tally = Tally(held, view.covered)
         self._view = view
         self._goal = goal
-        self.tally = Tally(held, view.covered)
-        self._draw: Draw | None = None
-        self._page: Page | None = None
-        self._unwritten: tuple[Page, Draw, Store] | None = None
 
     @property
     def remaining(self) -> int:
@@ -87,64 +85,119 @@ class ChannelRun:
 
     async def run(self) -> None:
         """Carry out the walk. Raises what the client, the database or the planner raise; what was stored stays."""
-        steps = walk(self._view, self._goal)
+        await _Lane(self).drive(walk(self._view, self._goal))
+
+    def wrote(self, page: Page, store: Store, claim: Range | None, written: Written) -> None:
+        """Count a page that is in the archive now, and report it."""
+        tally = self.tally
+        if claim is not None:
+            tally.covered = tally.covered.add(claim.lo, claim.hi)
+        tally.held = written.held.get(self.channel_id, tally.held)
+        tally.fetched += len(page.ids)
+        tally.new += written.new
+        tally.edited += written.edited
+        tally.deleted += written.deleted
+        self.tools.emit(
+            events.PageStored(
+                self.channel_id,
+                self.name,
+                phase=store.phase,
+                fetched=len(page.ids),
+                new=written.new,
+                edited=written.edited,
+                deleted=written.deleted,
+                held=tally.held,
+                remaining=self.remaining,
+                requests=tally.requests,
+            )
+        )
+
+    def report(self, action: CatchUpBegins | InitialFetchBegins | IterationBegins | IterationEnds) -> None:
+        """Pass on what the planner reports. Where the target is all, the number held so far stands for it."""
+        held = self.tally.held
+        event: events.Event
+        match action:
+            case CatchUpBegins(after):
+                event = events.CatchUpBegan(self.channel_id, self.name, after)
+            case InitialFetchBegins():
+                event = events.InitialFetchBegan(self.channel_id, self.name)
+            case IterationBegins(number, current, target):
+                current = held if current is None else current
+                event = events.IterationBegan(self.channel_id, self.name, number, current, target)
+            case IterationEnds(current, target):
+                event = events.IterationEnded(self.channel_id, self.name, held if current is None else current, target)
+        self.tools.emit(event)
+
+    def report_wait(self, seconds: float) -> None:
+        """Pass on that the channel waits for its rate limit."""
+        self.tools.emit(events.Waiting(self.channel_id, self.name, seconds))
+
+
+class _Lane:
+    """Drives one walk of a channel, with a page in flight and a page in memory of its own."""
+
+    def __init__(self, run: ChannelRun) -> None:
+        self._run = run
+        self._tools = run.tools
+        self._draw: Draw | None = None
+        self._page: Page | None = None
+        self._unwritten: tuple[Page, Draw, Store] | None = None
+
+    async def drive(self, steps: Walk) -> None:
         reply: Any = None
         while True:
             try:
                 action = steps.send(reply)
             except StopIteration:
                 break
-            match action:
-                case Fetch():
-                    reply = await self._fetch_while_writing(action)
-                case Store():
-                    reply = None
-                    await self._write()
-                    assert self._page is not None
-                    assert self._draw is not None
-                    self._unwritten = (self._page, self._draw, action)
-                case CountTop(lo, hi, most):
-                    await self._write()
-                    reply = await self._tools.reader.count_between(self._view.channel_id, lo, hi, most=most)
-                case FindKnown(snowflake, above, but_not):
-                    await self._write()
-                    reply = await self._tools.reader.known_near(
-                        self._view.channel_id, snowflake, above=above, but_not=but_not
-                    )
-                case ReadAccess():
-                    reply = await self._tools.discord.access(self._view.channel_id)
-                case _:
-                    await self._write()
-                    reply = None
-                    self._report(action)
+            reply = await self._do(action)
         await self._write()
 
+    async def _do(self, action: Action) -> Any:
+        """Do what the walk asks for and return the answer."""
+        channel_id, reader = self._run.channel_id, self._tools.reader
+        if isinstance(action, Fetch):
+            return await self._fetch_while_writing(action)
+        await self._write()
+        match action:
+            case Store():
+                assert self._page is not None
+                assert self._draw is not None
+                self._unwritten = (self._page, self._draw, action)
+            case CountTop(lo, hi, most):
+                return await reader.count_between(channel_id, lo, hi, most=most)
+            case FindKnown(snowflake, above, but_not):
+                return await reader.known_near(channel_id, snowflake, above=above, but_not=but_not)
+            case ReadAccess():
+                return await self._tools.discord.access(channel_id)
+            case SideBySide(walks):
+                await side_by_side(*(_Lane(self._run).drive(steps) for steps in walks))
+            case _:
+                self._run.report(action)
+        return None
+
     async def _fetch_while_writing(self, fetch: Fetch) -> tuple[int, ...]:
-        fetched = self._fetch(fetch)
         if self._unwritten is None:
-            page = await fetched
+            self._page = await self._fetch(fetch)
         else:
-            _, page = await side_by_side(self._write(), fetched)
-        self._page = page
-        return page.ids
+            _, self._page = await side_by_side(self._write(), self._fetch(fetch))
+        return self._page.ids
 
     async def _fetch(self, fetch: Fetch) -> Page:
         @asynccontextmanager
         async def place() -> AsyncIterator[None]:
             async with self._tools.slots:
+                # Drawn for each attempt, just before it is sent.
                 self._draw = await self._tools.reader.draw(
-                    self._view.channel_id,
+                    self._run.channel_id,
                     fetch.window,
                     ascending=fetch.request.after is not None,
                     most=KNOWN_PER_PAGE,
                 )
                 yield
 
-        self.tally.requests += 1
-        return await self._tools.discord.fetch_page(fetch.request, slot=place, on_wait=self._report_wait)
-
-    def _report_wait(self, seconds: float) -> None:
-        self._tools.emit(events.Waiting(self._view.channel_id, self._name, seconds))
+        self._run.tally.requests += 1
+        return await self._tools.discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
 
     async def _write(self) -> None:
         if self._unwritten is None:
@@ -161,55 +214,14 @@ class ChannelRun:
         )
         async with self._tools.slots:
             written = await self._tools.writer.write(batch)
-        tally = self.tally
-        if claim is not None:
-            tally.covered = tally.covered.add(claim.lo, claim.hi)
-        tally.held = written.held.get(self._view.channel_id, tally.held)
-        tally.fetched += len(page.ids)
-        tally.new += written.new
-        tally.edited += written.edited
-        tally.deleted += written.deleted
-        self._tools.emit(
-            events.PageStored(
-                self._view.channel_id,
-                self._name,
-                phase=store.phase,
-                fetched=len(page.ids),
-                new=written.new,
-                edited=written.edited,
-                deleted=written.deleted,
-                held=tally.held,
-                remaining=self.remaining,
-                requests=tally.requests,
-            )
-        )
-
-    def _report(self, action: CatchUpBegins | InitialFetchBegins | IterationBegins | IterationEnds) -> None:
-        channel_id, name = self._view.channel_id, self._name
-        held = self.tally.held
-        event: events.Event
-        match action:
-            case CatchUpBegins(after):
-                event = events.CatchUpBegan(channel_id, name, after)
-            case InitialFetchBegins():
-                event = events.InitialFetchBegan(channel_id, name)
-            case IterationBegins(number, current, target):
-                event = events.IterationBegan(channel_id, name, number, held if current is None else current, target)
-            case IterationEnds(current, target):
-                event = events.IterationEnded(channel_id, name, held if current is None else current, target)
-        self._tools.emit(event)
+        self._run.wrote(page, store, claim, written)
 
 
-async def side_by_side(first: Awaitable[First], second: Awaitable[Second]) -> tuple[First, Second]:
-    """Await both at once. If one fails, the other is cancelled and the failure raised, as if awaited alone."""
-
-    async def await_it(awaitable: Awaitable[Any]) -> Any:
-        return await awaitable
-
+async def side_by_side(*awaitables: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Await all at once. If one fails, the others are cancelled and its failure is raised as if it were awaited alone."""
     try:
         async with asyncio.TaskGroup() as group:
-            one = group.create_task(await_it(first))
-            other = group.create_task(await_it(second))
+            tasks = [group.create_task(awaitable) for awaitable in awaitables]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return one.result(), other.result()
+    return [task.result() for task in tasks]

@@ -1,6 +1,7 @@
 """The planner's invariant, against a simulated Discord that misbehaves in every way it is known to."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +12,9 @@ from hypothesis import strategies as st
 from junkie_cli import snowflake
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.errors import ChannelForbidden, MalformedPage
-from junkie_cli.ingest import planner
-from junkie_cli.ingest.planner import (
-    CountTop,
-    Fetch,
-    FindKnown,
-    Goal,
-    ReadAccess,
-    Store,
-    View,
-    prove,
-    walk,
-)
+from junkie_cli.ingest.planner import OVERLAP_MS, walk
+from junkie_cli.ingest.proof import MALFORMED_TRIES, prove
+from junkie_cli.ingest.steps import Action, CountTop, Fetch, FindKnown, Goal, ReadAccess, SideBySide, Store, View, Walk
 from junkie_cli.models import Access, PageRequest
 
 CHANNEL = 1_000 << 22
@@ -55,10 +47,11 @@ class Discord:
 
 @dataclass
 class Archive:
-    """What is committed: it survives a crash."""
+    """What is committed: it survives a crash. `excused` are ids that were not visible when some page was asked for."""
 
     covered: Coverage = field(default_factory=Coverage)
     rows: set[int] = field(default_factory=set)
+    excused: set[int] = field(default_factory=set)
 
 
 class Crash(Exception):
@@ -66,45 +59,68 @@ class Crash(Exception):
 
 
 def run(
-    discord: Discord, archive: Archive, goal: Goal, before_action: Callable[[], None] = lambda: None
-) -> list[planner.Action]:
-    """Drive one walk, as ingest does: `before_action` lets the world change between any two actions."""
-    actions: list[planner.Action] = []
+    discord: Discord,
+    archive: Archive,
+    goal: Goal,
+    before_action: Callable[[], None] = lambda: None,
+    pick: Callable[[int], int] = lambda lanes: 0,
+) -> list[Action]:
+    """Drive one walk, as ingest does.
+
+    `before_action` lets the world change between any two actions; of walks side by side, `pick` says which goes on.
+    """
+    actions: list[Action] = []
     if discord.newest is None:
         return actions
-    steps = walk(View(CHANNEL, discord.newest, archive.covered), goal)
-    page: list[int] = []
-    hidden_when_asked: set[int] = set()
-    reply: Any = None
-    while True:
+    main = Lane(walk(View(CHANNEL, discord.newest, archive.covered), goal))
+    lanes = [main]
+    while lanes:
         before_action()
-        try:
-            action = steps.send(reply)
-        except StopIteration:
-            return actions
+        lane = lanes[pick(len(lanes))]
+        if (action := lane.step(discord, archive)) is None:
+            lanes.remove(lane)
+            if not lanes and lane is not main:
+                lanes = [main]
+            continue
         actions.append(action)
-        reply = None
+        if isinstance(action, SideBySide):
+            assert lanes == [main]
+            lanes = [Lane(steps) for steps in action.walks]
+    return actions
+
+
+class Lane:
+    """One walk, with its own page in flight."""
+
+    def __init__(self, steps: Walk) -> None:
+        self._steps = steps
+        self._reply: Any = None
+        self._page: list[int] = []
+
+    def step(self, discord: Discord, archive: Archive) -> Action | None:
+        try:
+            action = self._steps.send(self._reply)
+        except StopIteration:
+            return None
+        self._reply = None
         match action:
             case Fetch(request):
-                page = reply = discord.page(request)
-                hidden_when_asked = set(discord.hidden)
-                archive_excuse.update(hidden_when_asked)
+                self._page = self._reply = discord.page(request)
+                archive.excused |= discord.hidden
             case Store(_, claim):
-                archive.rows |= set(page)
+                archive.rows |= set(self._page)
                 if claim is not None:
                     archive.covered = archive.covered.add(*claim)
             case ReadAccess():
-                reply = Access(readable=discord.readable, reason="" if discord.readable else "lacks a right")
+                self._reply = Access(readable=discord.readable, reason="" if discord.readable else "lacks a right")
             case FindKnown(at, above, but_not):
                 known = [i for i in archive.rows if i not in but_not and (i >= at if above else i <= at)]
-                reply = (min(known) if above else max(known)) if known else None
+                self._reply = (min(known) if above else max(known)) if known else None
             case CountTop(lo, hi, most):
-                reply = min(len([i for i in archive.rows if lo <= i < hi]), most)
+                self._reply = min(len([i for i in archive.rows if lo <= i < hi]), most)
             case _:
                 pass
-
-
-archive_excuse: set[int] = set()
+        return action
 
 
 def held(discord: Discord, archive: Archive) -> set[int]:
@@ -164,24 +180,32 @@ class World:
     page_limit=st.integers(1, 7),
     batch=st.integers(1, 20),
     target=st.none() | st.integers(1, 40),
+    lanes=st.integers(1, 4),
     data=st.data(),
 )
-def test_what_coverage_claims_is_there(
-    history: set[int], script: list[str], page_limit: int, batch: int, target: int | None, data: st.DataObject
+def test_what_coverage_claims_is_there(  # noqa: PLR0917  hypothesis passes by name
+    history: set[int],
+    script: list[str],
+    page_limit: int,
+    batch: int,
+    target: int | None,
+    lanes: int,
+    data: st.DataObject,
 ) -> None:
     discord, archive = Discord(), Archive()
     for message_id in history:
         discord.post(message_id)
     world = World(discord, script, data)
-    archive_excuse.clear()
-    goal = Goal(floor=CHANNEL, target=target, batch=batch, page_limit=page_limit)
+    goal = Goal(floor=CHANNEL, target=target, batch=batch, page_limit=page_limit, lanes=lanes)
+
+    def pick(ready: int) -> int:
+        return data.draw(st.integers(0, ready - 1)) if ready > 1 else 0
+
     while world.script:
         remaining = len(world.script)
-        try:
-            run(discord, archive, goal, world.step)
-        except (Crash, ChannelForbidden):
-            pass
-        assert held(discord, archive) <= archive_excuse  # ids that were not visible yet when their page was asked for
+        with suppress(Crash, ChannelForbidden):
+            run(discord, archive, goal, world.step, pick)
+        assert held(discord, archive) <= archive.excused
         if len(world.script) == remaining:
             world.script.pop(0)
 
@@ -190,7 +214,7 @@ def test_what_coverage_claims_is_there(
     discord.hidden.clear()
     discord.readable = True
     discord.post((discord.newest or CHANNEL) + SECOND)
-    run(discord, archive, Goal(floor=CHANNEL, batch=batch, page_limit=page_limit))
+    run(discord, archive, Goal(floor=CHANNEL, batch=batch, page_limit=page_limit, lanes=lanes), pick=pick)
     assert held(discord, archive) == set()
     assert discord.newest is not None
     assert archive.covered.covers(CHANNEL, discord.newest + 1)
@@ -306,14 +330,17 @@ def test_a_page_that_makes_no_sense_proves_nothing(page: tuple[int, ...]) -> Non
 
 def test_a_senseless_page_is_asked_for_again_and_its_rows_are_kept_without_a_claim() -> None:
     steps = walk(View(CHANNEL, CHANNEL + 9, Coverage()), Goal(floor=CHANNEL, page_limit=2))
-    seen: list[planner.Action] = []
-    reply: Any = None
-    with pytest.raises(MalformedPage):
+    seen: list[Action] = []
+
+    def drive() -> None:
+        reply: Any = None
         while True:
-            action = steps.send(reply)
-            seen.append(action)
-            reply = [CHANNEL + 3, CHANNEL + 5] if isinstance(action, Fetch) else None
-    assert [type(a) for a in seen].count(Fetch) == planner.MALFORMED_TRIES
+            seen.append(steps.send(reply))
+            reply = [CHANNEL + 3, CHANNEL + 5] if isinstance(seen[-1], Fetch) else None
+
+    with pytest.raises(MalformedPage):
+        drive()
+    assert [type(a) for a in seen].count(Fetch) == MALFORMED_TRIES
     assert all(a.claim is None for a in seen if isinstance(a, Store))
 
 
@@ -329,4 +356,25 @@ def test_catch_up_looks_ten_seconds_below_the_newest_covered_id() -> None:
     assert late in archive.rows
     first = next(a for a in actions if isinstance(a, Fetch))
     assert first.request.after is not None
-    assert snowflake.to_ms(CHANNEL + 30 * SECOND) - snowflake.to_ms(first.request.after) == planner.OVERLAP_MS
+    assert snowflake.to_ms(CHANNEL + 30 * SECOND) - snowflake.to_ms(first.request.after) == OVERLAP_MS
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    history=st.sets(ids, min_size=1, max_size=200),
+    lanes=st.integers(2, 8),
+    page_limit=st.integers(2, 6),
+    data=st.data(),
+)
+def test_lanes_fetch_everything_with_few_pages_more_than_one_would(
+    history: set[int], lanes: int, page_limit: int, data: st.DataObject
+) -> None:
+    discord, archive = Discord(), Archive()
+    for message_id in history:
+        discord.post(message_id)
+    goal = Goal(floor=CHANNEL, page_limit=page_limit, lanes=lanes, batch=50)
+    run(discord, archive, goal, pick=lambda ready: data.draw(st.integers(0, ready - 1)) if ready > 1 else 0)
+    assert archive.rows == discord.visible
+    assert archive.covered.covers(CHANNEL, max(history) + 1)
+    alone = len(history) // page_limit + 2
+    assert discord.requests <= 2 * alone + 2 * lanes

@@ -1,0 +1,301 @@
+"""Backfill against the emulator and a real PostgreSQL, in one process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from junkie_cli.client.session import open_client
+from junkie_cli.config import Settings
+from junkie_cli.db.database import Database
+from junkie_cli.emulator.generator import generate
+from junkie_cli.emulator.limits import Limits, Rate
+from junkie_cli.emulator.permissions import Right
+from junkie_cli.emulator.server import Emulator, running
+from junkie_cli.errors import ContentIntentMissing, TokenRejected, UsageError
+from junkie_cli.ingest import events
+from junkie_cli.ingest.backfill import BackfillOptions, backfill
+from junkie_cli.ingest.events import Event, Outcome, Summary
+from junkie_cli.ingest.selection import Selection
+from tests.truth import archived, assert_claims_hold, assert_equals_truth, coverage
+
+MakeSettings = Callable[..., Settings]
+
+
+class Scene:
+    """An emulator, a database, and backfills between them."""
+
+    def __init__(self, emulator: Emulator, database: Database, make_settings: MakeSettings) -> None:
+        self.emulator = emulator
+        self.control = emulator.control
+        self.database = database
+        self.events: list[Event] = []
+        self._settings = make_settings(DISCORD_TOKEN=emulator.token, DISCORD_API_URL=emulator.api_url)
+
+    async def backfill(self, **options: Any) -> Summary:
+        self.events.clear()
+        async with open_client(self._settings) as discord:
+            return await backfill(BackfillOptions(**options), discord, self.database, self.events.append)
+
+    def truths(self) -> dict[int, list[Any]]:
+        return {channel_id: self.control.truth(channel_id) for channel_id in self.control.readable()}
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def ended(self, channel_id: int) -> events.ChannelEnded:
+        return next(end for end in self.of(events.ChannelEnded) if end.channel_id == channel_id)
+
+
+@pytest.fixture
+def scene(database: Database, make_settings: MakeSettings) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def make(preset: str = "tiny", limits: Limits | None = None, **how: Any) -> AsyncIterator[Scene]:
+        world = generate(seed=1, preset=preset)
+        async with running(world, limits=limits or Limits.off(), **how) as emulator:
+            yield Scene(emulator, database, make_settings)
+
+    return make
+
+
+def first_channel(scene: Scene) -> int:
+    return min(scene.control.readable())
+
+
+async def test_a_whole_server_is_archived_and_an_unchanged_one_costs_no_message_request(scene: Any) -> None:
+    async with scene() as s:
+        summary = await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+        assert summary.new == sum(len(truth) for truth in s.truths().values())
+        s.control.reset_counts()
+        again = await s.backfill()
+        assert s.control.counts().messages == 0
+        assert (again.new, again.edited, again.deleted, again.requests) == (0, 0, 0, 0)
+
+
+async def test_hostile_payloads_are_archived_whole(scene: Any) -> None:
+    async with scene("hostile") as s:
+        summary = await s.backfill()
+        assert summary.outcomes.get(Outcome.FAILED, 0) == 0
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_new_messages_are_caught_up_and_nothing_else_is_asked_for(scene: Any) -> None:
+    async with scene("3x250") as s:
+        await s.backfill()
+        channel = first_channel(s)
+        posted = [s.control.post(channel, f"new {n}") for n in range(150)]
+        s.control.reset_counts()
+        summary = await s.backfill()
+        assert summary.new == 150
+        assert s.control.counts().messages == 2
+        assert set(posted) <= set(await archived(s.database, channel))
+        await assert_equals_truth(s.database, s.truths())
+        assert [type(e) for e in s.events if isinstance(e, events.CatchUpBegan)] == [events.CatchUpBegan]
+
+
+async def test_a_target_is_met_at_the_top_and_deepened_later(scene: Any) -> None:
+    async with scene("1x1000") as s:
+        channel = first_channel(s)
+        await s.backfill(target=150)
+        assert len(await archived(s.database, channel)) == 200
+        assert s.ended(channel).outcome == Outcome.TARGET_MET
+        s.control.reset_counts()
+        again = await s.backfill(target=150)
+        assert s.control.counts().messages == 0
+        assert again.outcomes == {Outcome.UNCHANGED: 1}
+        await s.backfill(target=450)
+        assert len(await archived(s.database, channel)) == 500
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_iterations_are_bounded_and_reported(scene: Any) -> None:
+    async with scene("1x1000") as s:
+        channel = first_channel(s)
+        await s.backfill(max_iterations=2, max_fetch_limit=200)
+        assert len(await archived(s.database, channel)) == 600
+        assert s.ended(channel).outcome == Outcome.PARTIAL
+        assert [(e.number, e.current) for e in s.of(events.IterationBegan)] == [(1, 200), (2, 400)]
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_since_is_a_floor(scene: Any) -> None:
+    async with scene("1x1000") as s:
+        channel = first_channel(s)
+        ids = s.control.ids(channel)
+        await s.backfill(since=ids[700])
+        rows = await archived(s.database, channel)
+        assert set(ids[700:]) <= set(rows)
+        assert len(rows) < 500
+        assert s.ended(channel).outcome == Outcome.COMPLETE
+        assert not (await coverage(s.database, channel)).covers(channel, ids[-1])
+
+
+@pytest.mark.parametrize("kind", ["500", "502", "503", "429", "reset", "truncated", "html", "charset", "malformed"])
+async def test_a_fault_is_ridden_out(scene: Any, kind: str) -> None:
+    async with scene("2x250") as s:
+        s.control.fault(kind, times=2, skip=1)
+        summary = await s.backfill()
+        assert summary.errors == 0
+        await assert_equals_truth(s.database, s.truths())
+
+
+@pytest.mark.parametrize("kind", ["unordered", "repeated", "outside", "empty"])
+async def test_a_page_that_lies_once_is_asked_for_again(scene: Any, kind: str) -> None:
+    async with scene("2x250") as s:
+        s.control.fault(kind, times=1, skip=1)
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_right_revoked_in_mid_run_is_no_end_of_history(scene: Any) -> None:
+    async with scene("2x500") as s:
+        channel = first_channel(s)
+        s.control.after_requests(channel, 2, lambda: s.control.revoke(channel, Right.READ_MESSAGE_HISTORY))
+        summary = await s.backfill()
+        assert s.ended(channel).outcome == Outcome.UNREADABLE
+        assert "Read Message History" in s.ended(channel).reason
+        assert summary.outcomes[Outcome.COMPLETE] == 1
+        await assert_claims_hold(s.database, {channel: s.control.truth(channel)})
+        assert not (await coverage(s.database, channel)).covers(channel, channel + 1)
+        s.control.grant(channel, Right.READ_MESSAGE_HISTORY)
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_channel_that_may_not_be_seen_any_more_is_parked(scene: Any) -> None:
+    async with scene("2x500") as s:
+        channel = first_channel(s)
+        s.control.after_requests(channel, 2, lambda: s.control.revoke(channel, Right.VIEW_CHANNEL))
+        summary = await s.backfill()
+        assert s.ended(channel).outcome == Outcome.UNREADABLE
+        assert summary.outcomes[Outcome.COMPLETE] == 1
+        await assert_claims_hold(s.database, {channel: s.control.truth(channel)})
+
+
+async def test_a_channel_deleted_in_mid_run_is_gone_and_keeps_its_messages(scene: Any) -> None:
+    async with scene("2x500") as s:
+        channel = first_channel(s)
+        s.control.after_requests(channel, 2, lambda: s.control.delete_channel(channel))
+        await s.backfill()
+        assert s.ended(channel).outcome == Outcome.GONE
+        assert len(await archived(s.database, channel)) == 200
+
+
+async def test_one_channels_failure_stops_no_other(scene: Any) -> None:
+    async with scene("3x150") as s:
+        channel = first_channel(s)
+        s.control.fault("unordered", channel_id=channel, times=None)
+        summary = await s.backfill()
+        assert s.ended(channel).outcome == Outcome.FAILED
+        assert (summary.successes, summary.errors) == (2, 1)
+        await assert_claims_hold(s.database, s.truths())
+        s.control.clear_faults()
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_message_deleted_before_its_page_and_known_from_a_reply_does_not_stay(scene: Any) -> None:
+    """The reply's page brings a copy; the page that spans the original no longer has it."""
+    async with scene("1x150") as s:
+        channel = first_channel(s)
+        old = s.control.ids(channel)[10]
+        s.control.post(channel, "an answer", reply_to=old)
+        s.control.after_requests(channel, 1, lambda: s.control.delete(channel, old))
+        await s.backfill()
+        rows = await archived(s.database, channel)
+        assert old not in rows
+        await assert_claims_hold(s.database, s.truths())
+
+
+async def test_a_late_visible_message_is_found_by_the_next_catch_up(scene: Any) -> None:
+    async with scene("1x150") as s:
+        channel = first_channel(s)
+        late = s.control.post(channel, "late", hidden=True)
+        s.control.post(channel, "visible at once")
+        await s.backfill()
+        s.control.reveal(channel, late)
+        s.control.post(channel, "the next one")
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_without_the_content_intent_nothing_is_archived(scene: Any) -> None:
+    async with scene("1x150") as s:
+        s.control.set_intents(content=False)
+        with pytest.raises(ContentIntentMissing):
+            await s.backfill()
+        assert s.control.counts().messages == 0
+        await s.backfill(allow_empty_content=True)
+        channel = first_channel(s)
+        assert not await coverage(s.database, channel)
+        s.control.set_intents(content=True)
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_rejected_token_ends_the_run(scene: Any) -> None:
+    async with scene("2x300") as s:
+        s.control.fault("401", skip=2, times=None)
+        with pytest.raises(TokenRejected):
+            await s.backfill()
+        (summary,) = s.of(Summary)
+        assert summary.fatal
+        await assert_claims_hold(s.database, s.truths())
+
+
+async def test_an_interrupted_run_keeps_what_it_had_and_the_next_goes_on(scene: Any) -> None:
+    async with scene("3x600") as s:
+        channel = first_channel(s)
+        held = s.control.hold(channel)
+        run = asyncio.create_task(s.backfill())
+        await held.arrived.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert s.of(Summary)[0].interrupted
+        held.release()
+        await assert_claims_hold(s.database, s.truths())
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+@pytest.mark.parametrize("headers", ["true", "wrong", "none"])
+async def test_rate_limits_are_kept(scene: Any, headers: Any) -> None:
+    limits = Limits(messages=Rate(5, 0.25), total=Rate(500, 1.0), headers=headers)
+    async with scene("6x1200", limits) as s:
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+        # A few 429s are how a client learns where headers lie; a storm of them would get it banned.
+        assert s.control.counts().statuses[429] <= (6 if headers == "true" else 20)
+
+
+async def test_selection(scene: Any) -> None:
+    async with scene() as s:
+        guild = s.control.world.channel(first_channel(s)).guild
+        forum = next(c for c in s.control.world.channels.values() if c.type == 15)
+        await s.backfill(selection=Selection(channels=frozenset({forum.id})))
+        assert {e.channel_id for e in s.of(events.ChannelEnded)} <= set(forum.threads)
+        await s.backfill(selection=Selection(exclude=frozenset({forum.id})))
+        assert not {e.channel_id for e in s.of(events.ChannelEnded)} & set(forum.threads)
+        await s.backfill(selection=Selection(exclude=frozenset({guild.id})))
+        assert s.of(events.ChannelEnded) == []
+        await s.backfill(selection=Selection(threads=False))
+        assert not any("›" in e.name for e in s.of(events.ChannelEnded))
+        category = next(c for c in s.control.world.channels.values() if c.type == 4)
+        for wrong in (Selection(channels=frozenset({category.id})), Selection(channels=frozenset({12345}))):
+            with pytest.raises(UsageError):
+                await s.backfill(selection=wrong)
+        with pytest.raises(UsageError):
+            await s.backfill(selection=Selection(guilds=frozenset({12345})))
+
+
+async def test_a_dm_is_archived_by_its_id(scene: Any) -> None:
+    async with scene() as s:
+        dm = next(c for c in s.control.world.channels.values() if c.type == 1)
+        await s.backfill(selection=Selection(channels=frozenset({dm.id})))
+        await assert_equals_truth(s.database, {dm.id: s.control.truth(dm.id)})
