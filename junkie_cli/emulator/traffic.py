@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from junkie_cli.emulator.faults import Faults
@@ -40,8 +40,9 @@ class Counts:
     statuses: Counter[int] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values, ids as text."""
-        return asdict(self) | {"channels": {str(channel): n for channel, n in self.channels.items()}}
+        """Return plain values; JSON makes text of the ids."""
+        plain = {name: getattr(self, name) for name in ("total", "messages", "invalid", "peak")}
+        return plain | {"routes": self.routes, "channels": self.channels, "statuses": self.statuses}
 
 
 class Traffic:
