@@ -14,8 +14,8 @@ import typer
 
 from junkie_cli import __version__
 from junkie_cli.cli import backfill, db, demo, emulator
-from junkie_cli.cli.output import error_line
-from junkie_cli.errors import INTERRUPTED, JunkieError
+from junkie_cli.cli.output import error_line, set_up_logging
+from junkie_cli.errors import INTERRUPTED, JunkieError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,15 @@ app = typer.Typer(
     help="Archive Discord into PostgreSQL, and turn any stretch of it into a prompt.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    # Plain help comes in half the time, and takes no [env: NAME] for markup.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 # typer carries click inside and names only some of its exceptions.
 _UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
+_NoArguments: type[Exception] = next(c for c in _UsageError.__subclasses__() if c.__name__ == "NoArgsIsHelpError")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -46,7 +49,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
 @app.callback()
 def root(
     *,
-    version: Annotated[  # noqa: ARG001  its callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -63,28 +66,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         result = app(args=arguments, prog_name="junkie", standalone_mode=False)
-    except typer.Exit as ending:
-        return ending.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    except JunkieError as error:
-        log.debug("stopped by", exc_info=True)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a bug too ends in one line
+        return _explain(error)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: BaseException) -> int:
+    """Say in one line why the command ended, where that needs saying, and return the exit code."""
+    code = 1
+    if isinstance(error, typer.Exit):
+        code = error.exit_code
+    elif isinstance(error, KeyboardInterrupt | typer.Abort):
+        code = INTERRUPTED
+    elif isinstance(error, JunkieError):
+        log.debug("stopped by", exc_info=error)
         error_line(error.message, error.hint)
-        return error.exit_code
-    except _UsageError as error:
+        code = error.exit_code
+    elif isinstance(error, _NoArguments):
+        typer.echo(error, err=True)
+        code = UsageError.exit_code
+    elif isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "junkie"
-        error_line(getattr(error, "format_message", error.__str__)(), f"`{path} --help` shows what is")
-        return 2
-    except BrokenPipeError:
+        message = getattr(error, "format_message", error.__str__)()
+        error_line(message.strip().removesuffix("."), f"see `{path} --help`")
+        code = UsageError.exit_code
+    elif isinstance(error, BrokenPipeError):
         # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  the last line of defence: a bug ends in one line and exit code 1
-        log.debug("unexpected", exc_info=True)
+        code = 0
+    else:
+        # A bug. It may have come before the log was set up.
+        if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
+            set_up_logging("DEBUG")
+        log.debug("unexpected", exc_info=error)
         error_line(f"unexpected {type(error).__name__}", "LOG_LEVEL=DEBUG shows where; please report it")
-        return 1
-    return result if isinstance(result, int) else 0
+    return code
 
 
 def run() -> NoReturn:
