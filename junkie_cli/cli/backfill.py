@@ -36,6 +36,15 @@ def command(
         int | None,
         typer.Option(min=1, help="Messages per deepen iteration (1000). [env: BACKFILL_MAX_FETCH_LIMIT]"),
     ] = None,
+    parallel_batches: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Ranges of one channel fetched at once (1); worth it where answers take long. "
+            "[env: BACKFILL_PARALLEL_BATCHES]",
+        ),
+    ] = None,
     accept_unreadable: options.AcceptUnreadable = False,
     allow_empty_content: Annotated[
         bool,
@@ -57,6 +66,7 @@ def command(
             "concurrency": concurrency,
             "max_iterations": max_iterations,
             "max_fetch_limit": max_fetch_limit,
+            "parallel_batches": parallel_batches,
             "accept_unreadable": accept_unreadable or None,
         }
     )
@@ -71,6 +81,7 @@ def command(
         concurrency=settings.concurrency,
         max_iterations=settings.max_iterations,
         max_fetch_limit=settings.max_fetch_limit,
+        parallel_batches=settings.parallel_batches,
         allow_empty_content=allow_empty_content,
         on_delete=settings.on_delete,
         keep_revisions=settings.keep_revisions,
@@ -85,8 +96,8 @@ async def run(settings: Settings, run_options: "BackfillOptions", *, json: bool)
     from junkie_cli.ingest.backfill import backfill
 
     with reporter(json=json) as emit:
-        async with opened(settings) as tools:
-            summary = await backfill(run_options, tools.discord, tools.database, emit)
+        async with opened(settings, "backfill") as tools:
+            summary = await backfill(run_options, tools.discord, tools.database, tools.presence, emit)
     return exit_code(summary, accept_unreadable=settings.accept_unreadable)
 
 
@@ -97,7 +108,7 @@ async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool
     from junkie_cli.ingest.backfill import prepare
 
     with reporter(json=json) as emit:
-        async with opened(settings) as tools:
+        async with opened(settings, "backfill") as tools:
             prepared = await prepare(run_options, tools.discord, tools.database, emit, store=False)
     show_plan(prepared, run_options, json=json)
     return 0

@@ -13,6 +13,7 @@ from junkie_cli.errors import INTERRUPTED
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
     from junkie_cli.db.database import Database
+    from junkie_cli.db.workers import Presence
 
 
 def run_async(main: Coroutine[Any, Any, int]) -> int:
@@ -35,23 +36,35 @@ def run_async(main: Coroutine[Any, Any, int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A Discord client and a database, open."""
+    """A Discord client and a database, open, and this command's place among others."""
 
     discord: "DiscordClient"
     database: "Database"
+    presence: "Presence"
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Opened]:
+async def opened(settings: Settings, command: str) -> AsyncIterator[Opened]:
     """Open the database, then the Discord client, and close them the other way round.
+
+    The commands of one bot that are alive share its rate limit.
 
     Raises ConfigError without a token, TokenRejected, DiscordUnavailable and DatabaseError.
     """
+    from junkie_cli.client.limiter import DEFAULT_RATE
     from junkie_cli.client.session import open_client
     from junkie_cli.db.database import open_database
+    from junkie_cli.db.workers import present
 
     settings.require_token()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings, size=settings.concurrency + 2))
-        discord = await stack.enter_async_context(open_client(settings))
-        yield Opened(discord, database)
+        database = await stack.enter_async_context(
+            open_database(settings, size=settings.concurrency + 2, command=command)
+        )
+        sharing: list[Presence] = []
+        discord = await stack.enter_async_context(
+            open_client(settings, rate=lambda: DEFAULT_RATE / (sharing[0].sharing if sharing else 1))
+        )
+        presence = await stack.enter_async_context(present(database, command, discord.me.user_id))
+        sharing.append(presence)
+        yield Opened(discord, database, presence)

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
+from junkie_cli.db.workers import Presence
 from junkie_cli.db.writer import Writer
 from junkie_cli.errors import (
     ChannelForbidden,
@@ -27,10 +28,10 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import ChannelRun, Tools
+from junkie_cli.ingest.channel import ChannelRun, Tools, side_by_side
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, ChannelsFound, Emit, Outcome, Summary
-from junkie_cli.ingest.planner import Goal, View
 from junkie_cli.ingest.selection import Found, Selection, Target, find
+from junkie_cli.ingest.steps import Goal, View
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
@@ -39,6 +40,10 @@ log = logging.getLogger(__name__)
 
 CHANNELS_IN_WORK: Final = 128
 """Enough channels to use up the global limit (45 pages/s) while each of them waits for its own (1 page/s) half the time."""
+
+BUSY_RETRIES: Final = 30
+BUSY_SECONDS: Final = 1.0
+"""How often, and how many seconds apart, a channel that another command works on is tried again at the end."""
 
 FATAL: Final = (ConfigError, TooManyInvalidRequests, DatabaseError)
 
@@ -53,6 +58,7 @@ class BackfillOptions:
     concurrency: int = 4
     max_iterations: int | None = None
     max_fetch_limit: int = 1000
+    parallel_batches: int = 1
     allow_empty_content: bool = False
     on_delete: Literal["purge", "keep"] = "purge"
     keep_revisions: bool = False
@@ -64,6 +70,7 @@ class BackfillOptions:
             target=self.target,
             batch=self.max_fetch_limit,
             max_iterations=self.max_iterations,
+            lanes=self.parallel_batches,
         )
 
 
@@ -101,16 +108,20 @@ async def backfill(
     options: BackfillOptions,
     discord: "DiscordClient",
     database: Database,
+    presence: Presence,
     emit: Emit,
     *,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Summary:
     """Archive all wanted channels. Returns what was done; also emits it, even when the run is cancelled or fails.
+
+    `presence` keeps two commands from working on one channel.
 
     Raises what ends a run (see FATAL), ContentIntentMissing and UsageError.
     """
     began = clock()
-    run = _Run(options, discord, database, emit)
+    run = _Run(options, discord, database, presence, emit, sleep)
     fatal, interrupted = "", False
     try:
         prepared = await prepare(options, discord, database, emit)
@@ -130,8 +141,18 @@ async def backfill(
 class _Run:
     """The channels of one run and what became of them."""
 
-    def __init__(self, options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit) -> None:
+    def __init__(
+        self,
+        options: BackfillOptions,
+        discord: "DiscordClient",
+        database: Database,
+        presence: Presence,
+        emit: Emit,
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
         self._options = options
+        self._presence = presence
+        self._sleep = sleep
         self._places = Places(database)
         self._reader = Reader(database)
         self._emit = emit
@@ -141,6 +162,7 @@ class _Run:
             writer=Writer(database, on_delete=options.on_delete, keep_revisions=options.keep_revisions),
             slots=asyncio.Semaphore(options.concurrency),
             emit=emit,
+            progressed=presence.progressed,
             complete=discord.content_intent,
         )
         self._found = 0
@@ -150,28 +172,58 @@ class _Run:
         """Work on all channels. Raises the first error that ends the run."""
         targets = prepared.found.targets
         self._found = len(targets)
+        busy = await self._pass(targets, prepared.states)
+        for _ in range(BUSY_RETRIES):
+            if not busy:
+                return
+            # Those who have our channels may have the rate limit too.
+            await self._presence.idle()
+            await self._sleep(BUSY_SECONDS)
+            await self._presence.busy()
+            busy = await self._pass(busy, prepared.states)
+        for target in busy:
+            self._end(_ended(target, Outcome.BUSY, 0, self._options.target, reason="another command works on it"))
+
+    async def _pass(self, targets: Sequence[Target], states: Mapping[int, ChannelState]) -> list[Target]:
+        """Work on these channels, and return those that other commands have."""
         queue = iter(targets)
-        try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(min(CHANNELS_IN_WORK, len(targets))):
-                    workers.create_task(self._work(queue, prepared.states))
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        busy: list[Target] = []
 
-    async def _work(self, queue: Iterator[Target], states: Mapping[int, ChannelState]) -> None:
-        for target in queue:
-            ended = await self._one(target, states[target.channel.channel_id])
-            self._ended.append(ended)
-            self._emit(ended)
+        async def work() -> None:
+            for target in queue:
+                if not await self._one(target, states[target.channel.channel_id]):
+                    busy.append(target)
 
-    async def _one(self, target: Target, state: ChannelState) -> ChannelEnded:
+        await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(targets)))))
+        return busy
+
+    def _end(self, ended: ChannelEnded) -> None:
+        self._ended.append(ended)
+        self._emit(ended)
+
+    async def _one(self, target: Target, state: ChannelState) -> bool:
+        """Work on one channel. Returns False if another command has it."""
         channel = target.channel
         if not target.access.readable:
-            return _ended(target, Outcome.UNREADABLE, state.held, self._options.target, reason=target.access.reason)
-        if channel.last_message_id is None:
-            return _ended(target, Outcome.UNCHANGED, state.held, self._options.target)
+            reason = target.access.reason
+            self._end(_ended(target, Outcome.UNREADABLE, state.held, self._options.target, reason=reason))
+        elif channel.last_message_id is None:
+            self._end(_ended(target, Outcome.UNCHANGED, state.held, self._options.target))
+        elif await self._presence.try_lock(channel.channel_id):
+            try:
+                self._end(await self._locked(target, channel.last_message_id))
+            finally:
+                await self._presence.unlock(channel.channel_id)
+        else:
+            return False
+        return True
+
+    async def _locked(self, target: Target, last_id: int) -> ChannelEnded:
+        """Bring a channel to its goal. Its state is read under the lock: another command may just have left it."""
+        channel = target.channel
+        state = (await self._reader.channel_states([channel.channel_id]))[channel.channel_id]
         goal = self._options.goal(channel.channel_id)
-        view = View(channel.channel_id, channel.last_message_id, state.covered)
+        view = View(channel.channel_id, last_id, state.covered)
         run = ChannelRun(self._tools, target.name, view, goal, state.held)
         self._emit(ChannelBegan(channel.channel_id, target.name, goal.floor, view.last_id, state.held, run.remaining))
         outcome, reason = await self._outcome(target, run, goal)
@@ -205,7 +257,7 @@ class _Run:
             return Outcome.GONE, error.message
         except JunkieError as error:
             return Outcome.FAILED, error.message
-        except Exception as error:  # noqa: BLE001  a bug that one channel's messages lay bare must not cost the others theirs
+        except Exception as error:
             log.debug("%s failed", target.name, exc_info=True)
             return Outcome.FAILED, f"unexpected {type(error).__name__}; LOG_LEVEL=DEBUG shows where"
         if run.tally.requests == 0:

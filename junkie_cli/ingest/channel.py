@@ -4,7 +4,7 @@ While the next page is fetched, the one before it is written: a walk has at most
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class Tools:
     writer: Writer
     slots: asyncio.Semaphore
     emit: Emit
+    progressed: Callable[[], None]
     complete: bool = True
     """False where pages may lack their content: they are stored without coverage."""
 
@@ -214,6 +215,7 @@ class _Lane:
         )
         async with self._tools.slots:
             written = await self._tools.writer.write(batch)
+        self._tools.progressed()
         self._run.wrote(page, store, claim, written)
 
 

@@ -116,17 +116,19 @@ CREATE TABLE junkie.revisions (
     PRIMARY KEY (channel_id, message_id, replaced_seen)
 );
 
--- Heartbeat of every running command.
+-- Heartbeat of every running command. backend_pid is its connection of its own, which dies with it. Workers with one
+-- bot share its rate limit while uses_discord; progress_at is when one last stored anything.
 CREATE TABLE junkie.workers (
     worker_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     command text NOT NULL,
+    bot_id bigint NOT NULL,
     host text NOT NULL,
     pid integer NOT NULL,
     backend_pid integer NOT NULL,
+    uses_discord boolean NOT NULL DEFAULT true,
     started_at timestamptz NOT NULL DEFAULT now(),
     heartbeat_at timestamptz NOT NULL DEFAULT now(),
-    progress_at timestamptz NOT NULL DEFAULT now(),
-    uses_discord boolean NOT NULL DEFAULT true
+    progress_at timestamptz NOT NULL DEFAULT now()
 );
 
 -- The table `messages` of the original, column for column. A row hidden by a tombstone does not show.

@@ -1,6 +1,7 @@
 """Backfill against the emulator and a real PostgreSQL, in one process."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from junkie_cli.client.session import open_client
 from junkie_cli.config import Settings
 from junkie_cli.db.database import Database
+from junkie_cli.db.workers import present
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
@@ -36,8 +38,9 @@ class Scene:
 
     async def backfill(self, **options: Any) -> Summary:
         self.events.clear()
-        async with open_client(self._settings) as discord:
-            return await backfill(BackfillOptions(**options), discord, self.database, self.events.append)
+        async with open_client(self._settings, rate=lambda: math.inf) as discord:
+            async with present(self.database, "backfill", discord.me.user_id) as presence:
+                return await backfill(BackfillOptions(**options), discord, self.database, presence, self.events.append)
 
     def truths(self) -> dict[int, list[Any]]:
         return {channel_id: self.control.truth(channel_id) for channel_id in self.control.readable()}

@@ -1,0 +1,40 @@
+-- register_worker --
+-- A command begins; its heartbeat comes over the connection that this runs on.
+INSERT INTO junkie.workers (command, bot_id, host, pid, backend_pid)
+VALUES (%(command)s, %(bot_id)s, %(host)s, %(pid)s, pg_backend_pid())
+RETURNING worker_id
+
+-- beat --
+-- A command is alive; `progressed` says that it stored something since it last said so.
+UPDATE junkie.workers
+SET heartbeat_at = now(),
+    uses_discord = %(uses_discord)s,
+    progress_at = CASE WHEN %(progressed)s THEN now() ELSE progress_at END
+WHERE worker_id = %(worker_id)s
+
+-- count_workers --
+-- How many live commands share a bot's rate limit. One whose connection is gone is dead, whatever its heartbeat says.
+SELECT count(*)
+FROM junkie.workers AS w
+WHERE w.bot_id = %(bot_id)s
+    AND w.uses_discord
+    AND w.heartbeat_at > now() - interval '15 seconds'
+    AND EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+
+-- remove_worker --
+-- A command ends.
+DELETE FROM junkie.workers WHERE worker_id = %(worker_id)s
+
+-- remove_dead_workers --
+-- Commands that ended without saying so.
+DELETE FROM junkie.workers AS w
+WHERE w.heartbeat_at < now() - interval '15 seconds'
+    OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+
+-- try_lock_channel --
+-- Take a channel for this connection, unless another command has it.
+SELECT pg_try_advisory_lock(%(channel_id)s)
+
+-- unlock_channel --
+-- Give a channel back.
+SELECT pg_advisory_unlock(%(channel_id)s)
