@@ -72,10 +72,9 @@ def command(
     )
     set_up_logging(settings.log_level)
     from junkie_cli.ingest.backfill import BackfillOptions
-    from junkie_cli.ingest.selection import Selection
 
     run_options = BackfillOptions(
-        selection=Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads),
+        selection=options.read_selection(settings, threads=threads),
         target=settings.max_messages if target is None else options.read_count(target, "target"),
         since=options.read_since(since),
         concurrency=settings.concurrency,

@@ -5,12 +5,16 @@ the environment: so ranges of settings stand in `config`, and flags are checked 
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from junkie_cli import snowflake
-from junkie_cli.errors import UsageError
+from junkie_cli import snowflake, values
+from junkie_cli.config import Settings
+from junkie_cli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from junkie_cli.ingest.selection import Selection
 
 Guilds = Annotated[
     list[str] | None,
@@ -58,6 +62,30 @@ Since = Annotated[
 ]
 
 
+def read_selection(settings: Settings, *, threads: bool = True) -> "Selection":
+    """Return the channels to work on, as named by `--guild`, `--channel` and `--exclude` or by the environment.
+
+    Raises UsageError for a flag that holds no id, ConfigError for a variable that does.
+    """
+    from junkie_cli.ingest.selection import Selection, read_id
+
+    for variable, option, named in (
+        ("JUNKIE_GUILDS", "guild", settings.guilds),
+        ("JUNKIE_CHANNELS", "channel", settings.channels),
+        ("JUNKIE_EXCLUDE", "exclude", settings.exclude),
+    ):
+        if (where := settings.origins[variable]) == "flag":
+            continue
+        for text in named:
+            try:
+                read_id(text, option)
+            except UsageError as error:
+                raise ConfigError(
+                    f"{variable} ({where}) holds '{text[:60]}', which is neither an id nor a link", hint=error.hint
+                ) from None
+    return Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads)
+
+
 def read_since(text: str | None) -> int | None:
     """Return the lowest wanted id of `--since`. Raises UsageError."""
     if text is None:
@@ -66,7 +94,7 @@ def read_since(text: str | None) -> int | None:
     try:
         since = snowflake.parse(text, now=now)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"--since: {error}", hint="give 2024-01-31, an id, or an age such as 7d") from None
+        raise UsageError(f"--since: {str(error)[:120]}", hint="give 2024-01-31, an id, or an age such as 7d") from None
     if since > snowflake.from_datetime(now):
         raise UsageError(f"--since: '{text}' lies in the future", hint="give a date that has passed")
     return since
@@ -74,8 +102,9 @@ def read_since(text: str | None) -> int | None:
 
 def read_count(text: str | None, option: str) -> int | None:
     """Return the number of an option that also takes 'all' (None). Raises UsageError."""
-    if text is None or text.strip().lower() == "all":
+    if text is None:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) >= 1:
-        return int(text)
-    raise UsageError(f"--{option}: '{text[:40]}' is neither a whole number from 1 nor 'all'", hint="e.g. --target 5000")
+    try:
+        return values.integer(1, words={"all": None})(text)
+    except ValueError as error:
+        raise UsageError(f"--{option} is '{text[:40]}' and {error}", hint=f"give e.g. --{option} 5000") from None
