@@ -92,9 +92,10 @@ class TooManyInvalidRequests(DiscordError):
 
 
 class ChannelError(DiscordError):
-    """Concerns one channel only."""
+    """Concerns one channel only. `code` is Discord's own error code, 0 if it gave none."""
 
     exit_code = PARTIAL
+    code = 0
 
 
 class ChannelForbidden(ChannelError):

@@ -157,12 +157,16 @@ class Windows:
             channel.first_sent = permit.sent
 
     def lost(self, channel_id: int, permit: Permit) -> None:
-        """Note that no answer came; whether Discord counted the request is unknown, so it stays counted."""
-        self._landed(self._channel(channel_id), permit)
+        """Note that no answer came, if none did; whether Discord counted the request is unknown, so it stays counted."""
+        channel = self._channel(channel_id)
+        if permit in channel.flying:
+            if math.isnan(permit.sent):
+                channel.used -= permit.counted
+            self._landed(channel, permit)
 
-    def answered(self, channel_id: int, permit: Permit, quota: Quota | None) -> None:
-        """Learn from an answer that is no 429."""
-        channel, route, received = self._channel(channel_id), self._route, self._clock()
+    def answered(self, channel_id: int, permit: Permit, received: float, quota: Quota | None) -> None:
+        """Learn from an answer that is no 429; `received` is when its headers came."""
+        channel, route = self._channel(channel_id), self._route
         self._landed(channel, permit)
         route.answered = True
         channel.fresh = False
@@ -174,13 +178,20 @@ class Windows:
             self._counted(channel, permit, received, route.window)
 
     def refused(
-        self, channel_id: int, permit: Permit, quota: Quota | None, retry_after: float, *, shared: bool
+        self,
+        channel_id: int,
+        permit: Permit,
+        received: float,
+        quota: Quota | None,
+        retry_after: float,
+        *,
+        shared: bool,
     ) -> None:
         """Learn from a 429 that concerns this channel; `retry_after` in seconds.
 
         `shared` is the scope of a limit that others use up too: it says nothing about ours.
         """
-        channel, route, received = self._channel(channel_id), self._route, self._clock()
+        channel, route = self._channel(channel_id), self._route
         self._landed(channel, permit)
         exhausted = not shared and (quota is None or quota.remaining == 0)
         if exhausted and permit.opening and retry_after <= (route.window or 1.0) / 4:

@@ -1,0 +1,118 @@
+"""`GET /channels/{id}/messages`, the one hot route, asked through aiohttp directly.
+
+discord.py's limiter sleeps before it hands back the page that empties a window, and believes headers that are wrong; here
+a page is handed back at once, and the next request leaves as soon as the window is over (see `windows`).
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from junkie_cli.client.answers import Answer, described, read_json, read_throttle
+from junkie_cli.client.payload import parse_page
+from junkie_cli.client.transport import Failed, Line, reason_of
+from junkie_cli.client.windows import Permit, Windows, read_quota
+from junkie_cli.errors import MalformedPage
+from junkie_cli.models import Page, PageRequest
+
+Slot = Callable[[], AbstractAsyncContextManager[Any]]
+
+MALFORMED_ATTEMPTS: Final = 3
+"""How often a page is asked for whose elements are no messages."""
+
+
+class Messages:
+    """Fetches pages. Several may be fetched at once, of one channel too."""
+
+    def __init__(self, line: Line, http: aiohttp.ClientSession) -> None:
+        self._line = line
+        self._http = http
+        self._windows = Windows(clock=line.clock, sleep=line.sleep)
+
+    async def page(self, request: PageRequest, *, slot: Slot, on_wait: Callable[[float], None] | None) -> Page:
+        """Return the answer, as `DiscordClient.fetch_page` describes it."""
+        tries = self._line.tries(f"channel {request.channel_id}")
+        malformed = 0
+        while True:
+            await self._windows.ready(request.channel_id, on_wait)
+            try:
+                async with slot():
+                    answer = await self._attempt(request)
+                if answer is None:
+                    continue
+                if answer.status >= 300:
+                    # What a 429 asks for, the windows and the global limiter know.
+                    await tries.refused(answer)
+                    continue
+                payloads = self._read(answer)
+            except Failed as failure:
+                await tries.failed(str(failure))
+                continue
+            if (page := _page(request, payloads)) is not None:
+                return page
+            malformed += 1
+            if malformed >= MALFORMED_ATTEMPTS:
+                raise MalformedPage(
+                    f"channel {request.channel_id}: Discord answered with something other than messages",
+                    hint="run it again later; nothing was concluded from that answer",
+                )
+            await tries.failed("an answer other than messages")
+
+    async def _attempt(self, request: PageRequest) -> Answer | None:
+        """Send one request. None if the window was used up meanwhile. Raises Failed."""
+        line, windows, channel_id = self._line, self._windows, request.channel_id
+        line.invalid.check()
+        if (permit := windows.take(channel_id)) is None:
+            return None
+        try:
+            await line.start()
+            windows.sent(channel_id, permit)
+            async with self._http.get(_url(line.api_url, request), allow_redirects=False) as response:
+                received = line.clock()
+                answer = Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failed(reason_of(error)) from None
+        else:
+            self._learn(channel_id, permit, received, answer)
+            return answer
+        finally:
+            windows.lost(channel_id, permit)
+
+    def _learn(self, channel_id: int, permit: Permit, received: float, answer: Answer) -> None:
+        quota = read_quota(answer.headers)
+        if answer.status == 429:
+            throttle = read_throttle(answer, fallback=1.0)
+            if throttle.scope != "global":
+                self._windows.refused(
+                    channel_id, permit, received, quota, throttle.seconds, shared=throttle.scope == "shared"
+                )
+        elif quota is not None or answer.status < 500:
+            self._windows.answered(channel_id, permit, received, quota)
+
+    def _read(self, answer: Answer) -> Any:
+        try:
+            return read_json(answer.body)
+        except ValueError:
+            raise Failed(f"an answer that is no JSON ({described(answer)})") from None
+
+
+def _page(request: PageRequest, payloads: Any) -> Page | None:
+    """Return the parsed answer; None if it is no list of messages. Order and cursors are the planner's business."""
+    if not isinstance(payloads, list) or not all(isinstance(payload, dict) for payload in payloads):
+        return None
+    try:
+        return parse_page(request, payloads)
+    except ValueError:
+        return None
+
+
+def _url(api_url: str, request: PageRequest) -> URL:
+    query = f"limit={request.limit}"
+    if request.before is not None:
+        query += f"&before={request.before}"
+    if request.after is not None:
+        query += f"&after={request.after}"
+    return URL(f"{api_url}/channels/{request.channel_id}/messages?{query}", encoded=True)

@@ -1,0 +1,199 @@
+"""The Discord client of one command: login, and everything that can be read over REST.
+
+discord.py's base address is a class attribute; it is set here and nowhere else, so that a process talks to one Discord.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+import discord
+from discord.http import Route
+
+from junkie_cli import __version__
+from junkie_cli.client.answers import UNKNOWN_MESSAGE, read_json
+from junkie_cli.client.discovery import Directory, GuildInventory, ListKey
+from junkie_cli.client.limiter import DEFAULT_RATE, Clock, GlobalLimiter, InvalidRequests, Sleep
+from junkie_cli.client.messages import Messages, Slot
+from junkie_cli.client.payload import Parsed, parse_message, read_id, user_from_payload
+from junkie_cli.client.threads import ThreadPage
+from junkie_cli.client.transport import LOGIN, Api, Line, Patience, tracing
+from junkie_cli.config import Settings
+from junkie_cli.errors import ChannelError, ChannelNotFound, DiscordUnavailable
+from junkie_cli.models import Access, FoundChannel, Guild, Page, PageRequest, User
+from junkie_cli.values import Secret
+
+USER_AGENT: Final = f"DiscordBot (https://pypi.org/project/junkie-cli, {__version__})"
+"""In the form that Discord demands (docs, "User Agent")."""
+
+_CONTENT_INTENT: Final = 1 << 18 | 1 << 19
+"""Granted, or on for a bot in fewer than 100 servers (docs, "Application Flags")."""
+
+_KEEPALIVE: Final = 75.0
+"""Seconds; longer than a channel's window, so that the next page needs no new connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordClient:
+    """A bot that is logged in. Use `open_client`.
+
+    Every method may raise TokenRejected, DiscordUnavailable and TooManyInvalidRequests, which end the run; what else
+    one raises concerns the channel or guild that it was asked about.
+    """
+
+    me: User
+    application_id: int
+    content_intent: bool
+    _api: Api
+    _messages: Messages
+    _directory: Directory
+
+    async def fetch_page(
+        self, request: PageRequest, *, slot: Slot = nullcontext, on_wait: Callable[[float], None] | None = None
+    ) -> Page:
+        """Return the answer to a request for messages.
+
+        Waits for the channel's rate limit outside of `slot`, telling `on_wait` the seconds, and enters `slot()` for each
+        single attempt. Order and cursors of the answer are not checked here, but every element of it is a message.
+
+        Raises ChannelForbidden, ChannelNotFound, MalformedPage (asked thrice).
+        """
+        return await self._messages.page(request, slot=slot, on_wait=on_wait)
+
+    async def fetch_message(self, channel_id: int, message_id: int) -> Parsed | None:
+        """Return one message, None if the channel has none of that id. Raises ChannelForbidden, ChannelNotFound."""
+        path = "/channels/{channel_id}/messages/{message_id}"
+        subject = f"channel {channel_id}"
+        try:
+            payload = await self._api.get(path, subject=subject, channel_id=channel_id, message_id=message_id)
+        except ChannelNotFound as error:
+            if error.code == UNKNOWN_MESSAGE:
+                return None
+            raise
+        if not isinstance(payload, dict) or read_id(payload.get("id")) != message_id:
+            raise DiscordUnavailable(f"{subject}: an answer about message {message_id} that is not Discord's")
+        return parse_message(payload, channel_id)
+
+    async def guilds(self) -> list[Guild]:
+        """Return every guild that the bot is in, by ascending id."""
+        return await self._directory.guilds()
+
+    async def discover(
+        self, guild: Guild, *, threads: bool = True, cursors: Mapping[ListKey, datetime] | None = None
+    ) -> GuildInventory:
+        """List a guild's channels and threads; see `Directory.discover`."""
+        return await self._directory.discover(guild, threads=threads, cursors=cursors)
+
+    async def channel(self, channel_id: int) -> FoundChannel:
+        """Return a channel, thread or DM by its id. Raises ChannelNotFound, ChannelForbidden."""
+        return await self._directory.channel(channel_id)
+
+    async def access(self, channel_id: int) -> Access:
+        """Read the bot's rights in a channel from Discord, now. Raises ChannelNotFound."""
+        return await self._directory.access(channel_id)
+
+    def archived(self, key: ListKey, until: datetime | None = None) -> AsyncGenerator[ThreadPage, None]:
+        """Walk one list of archived threads, newest first. Raises ChannelForbidden, ChannelNotFound."""
+        return self._directory.archived(key, until)
+
+
+@asynccontextmanager
+async def open_client(
+    settings: Settings,
+    *,
+    rate: Callable[[], float] = lambda: DEFAULT_RATE,
+    patience: Patience = Patience(),  # noqa: B008  # frozen
+    rng: random.Random | None = None,
+    clock: Clock = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AsyncIterator[DiscordClient]:
+    """Log in, and close everything when the block ends.
+
+    `rate()` is how many requests per second this process may make at the moment; math.inf switches the limit over all
+    routes off. `now` is the wall clock.
+
+    Raises ConfigError without a token, TokenRejected, DiscordUnavailable.
+    """
+    token = settings.require_token()
+    line = Line(
+        settings.api_url,
+        GlobalLimiter(rate, clock=clock, sleep=sleep),
+        InvalidRequests(clock),
+        clock,
+        sleep,
+        rng or random.Random(),  # noqa: S311  # jitter, no secret
+        patience,
+    )
+    Route.BASE = settings.api_url
+    async with AsyncExitStack() as stack:
+        bot, me = await _login(line, token, stack)
+        api = Api(line, bot.http)
+        subject = "the bot's application"
+        application = await api.get("/oauth2/applications/@me", subject=subject)
+        if not isinstance(application, dict) or (application_id := read_id(application.get("id"))) is None:
+            raise _not_discord(settings.api_url, subject)
+        flags = application.get("flags")
+        session = await stack.enter_async_context(_message_session(token, patience))
+        yield DiscordClient(
+            me,
+            application_id,
+            content_intent=type(flags) is int and flags & _CONTENT_INTENT != 0,
+            _api=api,
+            _messages=Messages(line, session),
+            _directory=Directory(api.get, me.user_id, now=now),
+        )
+
+
+async def _login(line: Line, token: Secret, stack: AsyncExitStack) -> tuple[discord.Client, User]:
+    """Return discord.py's client with its HTTP session open, to be closed by `stack`, and the bot's account."""
+    opened: list[discord.Client] = []
+
+    async def attempt() -> Any:
+        bot = discord.Client(intents=discord.Intents.none(), http_trace=tracing(line))
+        bot.http.user_agent = USER_AGENT
+        await bot.__aenter__()
+        try:
+            async with asyncio.timeout(LOGIN.timeout):
+                told: Any = await bot.http.static_login(token.reveal())
+            if isinstance(told, str):
+                told = read_json(told)
+        except BaseException:
+            # A session can't log in twice.
+            await bot.close()
+            raise
+        opened.append(bot)
+        return told
+
+    try:
+        told = await line.insist(attempt, "the bot's account", LOGIN)
+    except ChannelError:
+        raise _not_discord(line.api_url, "the bot's account") from None
+    bot = opened[-1]
+    stack.push_async_callback(bot.close)
+    if (me := user_from_payload(told)) is None:
+        raise _not_discord(line.api_url, "the bot's account")
+    return bot, me
+
+
+@asynccontextmanager
+async def _message_session(token: Secret, patience: Patience) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        headers={"User-Agent": USER_AGENT, "Authorization": f"Bot {token.reveal()}"},
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=patience.timeout),
+    ) as session:
+        yield session
+
+
+def _not_discord(api_url: str, subject: str) -> DiscordUnavailable:
+    return DiscordUnavailable(
+        f"what answers at {api_url} about {subject} is not Discord", hint="correct DISCORD_API_URL, or unset it"
+    )
