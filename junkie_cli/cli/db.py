@@ -92,11 +92,12 @@ async def _psql(settings: Settings, arguments: Sequence[str]) -> int:
     program = binaries.resolve(settings.pg_bin).program("psql")
     async with AsyncExitStack() as stack:
         if settings.postgres_url is not None:
-            target, secrets = for_program(settings.postgres_url.reveal())
+            target, environment = for_program(settings.postgres_url.reveal())
         else:
             server = await stack.enter_async_context(embedded_server(settings.home, settings.pg_bin))
-            target, secrets = server.url, {}
-        return await _run([str(program), "-d", target, *arguments], os.environ | secrets)
+            # By that name its connection, which ends with it, counts as ours when we leave.
+            target, environment = server.url, {"PGAPPNAME": f"junkie psql {server.token}"}
+        return await _run([str(program), "-d", target, *arguments], os.environ | environment)
 
 
 async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

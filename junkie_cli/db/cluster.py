@@ -141,15 +141,8 @@ class Cluster:
         pid = self.postmaster()
         if pid is None:
             return False
-        # As `pg_ctl stop -m fast` does, without its tenths of a second.
-        os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + STOP_PATIENCE
-        while is_running(pid, "postgres"):
-            if time.monotonic() >= deadline:
-                raise EmbeddedServerError(
-                    f"the embedded database (process {pid}) does not stop", hint=f"see {self.log}"
-                )
-            time.sleep(0.005)
+        if not _end(pid):
+            raise EmbeddedServerError(f"the embedded database (process {pid}) does not stop", hint=f"see {self.log}")
         if self.socket_folder != self.data:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
         return True
@@ -269,6 +262,7 @@ class Cluster:
         while True:
             self._clear_stale_locks()
             before = self.log.stat().st_size
+            unclean = (self.data / "postmaster.pid").exists()
             launched = who.run(["/bin/sh", "-c", _LAUNCH, "sh", self.log, *command], folder=self.folder)
             if launched.returncode != 0:
                 raise EmbeddedServerError(
@@ -280,11 +274,10 @@ class Cluster:
                     return
             except BaseException:
                 # Nobody would be left to stop it.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGINT)
+                _end(pid)
                 raise
-            # With its file of a former life still there, processes of a killed server hold the data yet.
-            if not (self.data / "postmaster.pid").exists() or time.monotonic() >= deadline:
+            # Where there was a server before, its processes may have held the data a moment longer than it lived.
+            if not (unclean or (self.data / "postmaster.pid").exists()) or time.monotonic() >= deadline:
                 raise EmbeddedServerError(
                     f"the embedded database did not start: {self._last_words(before)}", hint=f"see {self.log}"
                 )
@@ -341,6 +334,18 @@ def _pid_in(file: Path) -> int | None:
         return abs(int(file.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+
+
+def _end(pid: int) -> bool:
+    """End a server as `pg_ctl stop -m fast` does, without its tenths of a second; False if it takes too long."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_PATIENCE
+    while is_running(pid, None):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def _complaint(output: str) -> str:

@@ -66,7 +66,8 @@ class EmbeddedServer:
 
     def _join(self, pause: Callable[[float], None]) -> None:
         if self._anchor is not None:
-            if _answers(self._anchor):
+            # A backend may outlive a killed postmaster for a moment.
+            if self.cluster.postmaster() is not None and _answers(self._anchor):
                 return
             self._anchor.close()
             self._anchor = None

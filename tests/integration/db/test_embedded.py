@@ -1,0 +1,428 @@
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from junkie_cli.db import account, embedded
+from junkie_cli.db.account import Account
+from junkie_cli.db.cluster import Cluster
+from junkie_cli.db.embedded import EmbeddedServer, embedded_server
+from junkie_cli.db.processes import is_running
+from junkie_cli.db.queries import query
+from junkie_cli.errors import EmbeddedServerError
+from tests import postgres
+
+# A command: joins, says so, and leaves when its standard input ends.
+COMMAND = """
+import asyncio, sys
+from pathlib import Path
+from junkie_cli.db.embedded import embedded_server
+
+async def main():
+    async with embedded_server(Path(sys.argv[1])):
+        print("in", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+class Command:
+    """A process of its own that uses the server of a home."""
+
+    def __init__(self, home: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def joined(self) -> bool:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline() == "in\n"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.leave()
+
+    def begin_to_leave(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def leave(self) -> int:
+        assert self._process.stdout is not None
+        self.begin_to_leave()
+        self._process.stdout.close()
+        return self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def used_home() -> Iterator[Path]:
+    """A home whose database exists already, shared by the tests that leave it usable."""
+    home = postgres.make_home()
+    asyncio.run(use_once(home))
+    yield home
+    postgres.remove_home(home)
+
+
+async def use_once(home: Path) -> None:
+    async with embedded_server(home):
+        pass
+
+
+@contextmanager
+def moved(used_home: Path, home: Path) -> Iterator[None]:
+    """Take the database to another home for a while; creating one takes longer than all that is tested here."""
+    home.mkdir(parents=True)
+    (used_home / "postgres").rename(home / "postgres")
+    try:
+        yield
+    finally:
+        (home / "postgres").rename(used_home / "postgres")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Path], Command]]:
+    with contextlib.ExitStack() as stack:
+
+        def started(home: Path) -> Command:
+            command = Command(home)
+            stack.callback(command.kill)
+            return command
+
+        yield started
+
+
+@contextmanager
+def client(server: EmbeddedServer) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the command that holds the server."""
+    name = f"junkie test {server.token}"
+    with psycopg.connect(server.url, application_name=name, autocommit=True) as connection:
+        yield connection
+
+
+def process_of(who: Account, command: str) -> subprocess.Popen[bytes]:
+    identity: dict[str, Any] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who.switch else {}
+    return subprocess.Popen(command.split(), **identity)
+
+
+def environment_of(pid: int | None) -> bytes:
+    path = Path(f"/proc/{pid}/environ")
+    return path.read_bytes() if path.exists() else b""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what is bound to come; the run's own time limit is the only one."""
+    pause = threading.Event()
+    while not condition():
+        pause.wait(0.005)
+
+
+def test_eight_commands_race_on_a_cold_start_and_the_last_one_out_stops_it(
+    junkie_home: Path, start: Callable[[Path], Command]
+) -> None:
+    commands = [start(junkie_home) for _ in range(8)]
+    assert all(command.joined() for command in commands)
+    cluster = Cluster(junkie_home)
+    pid = cluster.postmaster()
+    assert pid is not None
+    # One is killed, the others leave at the same moment.
+    commands.pop().kill()
+    for command in commands:
+        command.begin_to_leave()
+    assert [command.leave() for command in commands] == [0] * 7
+    assert cluster.postmaster() is None
+    assert not is_running(pid, "postgres")
+    # One server only was ever started.
+    assert cluster.log.read_text().count("ready to accept connections") == 1
+
+
+async def test_who_leaves_first_leaves_it_running(used_home: Path) -> None:
+    async with embedded_server(used_home) as first:
+        async with embedded_server(used_home) as second:
+            assert first.url == second.url
+            pid = first.cluster.postmaster()
+        assert first.cluster.postmaster() == pid
+        with client(first) as connection:
+            assert connection.execute("SELECT current_user, current_database()").fetchone() == ("junkie", "junkie")
+    assert first.cluster.postmaster() is None
+
+
+async def test_a_client_that_is_no_command_of_ours_keeps_it_running(used_home: Path) -> None:
+    async with embedded_server(used_home) as server:
+        outsider = psycopg.connect(server.url, autocommit=True)
+    assert outsider.execute("SELECT 1").fetchone() == (1,)
+    outsider.close()
+    # Nobody is left to stop it until the next command leaves.
+    async with embedded_server(used_home):
+        pass
+    assert server.cluster.postmaster() is None
+
+
+async def test_own_connections_that_are_still_on_the_list_keep_nothing_running(used_home: Path) -> None:
+    async with embedded_server(used_home) as server:
+        with client(server) as own:
+            await server.leave()
+            assert server.cluster.postmaster() is None
+            assert own.info.status == psycopg.pq.ConnStatus.OK
+
+
+async def test_a_killed_command_leaves_no_wrong_count(used_home: Path, start: Callable[[Path], Command]) -> None:
+    command = start(used_home)
+    assert command.joined()
+    async with embedded_server(used_home) as server:
+        command.kill()
+        with client(server) as connection:
+            until(lambda: len(connection.execute(query("client_backends")).fetchall()) == 1)
+    assert server.cluster.postmaster() is None
+
+
+async def test_a_killed_server_is_started_again_and_has_kept_what_was_written(used_home: Path) -> None:
+    async with embedded_server(used_home) as server:
+        with client(server) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
+            connection.execute("INSERT INTO kept VALUES (1)")
+        first = server.cluster.postmaster()
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not is_running(first, "postgres"))
+        await server.ensure()
+        assert server.cluster.postmaster() not in {None, first}
+        with client(server) as connection:
+            assert connection.execute("SELECT DISTINCT number FROM kept").fetchall() == [(1,)]
+    assert server.cluster.postmaster() is None
+
+
+async def test_ensure_does_nothing_while_it_runs(used_home: Path) -> None:
+    async with embedded_server(used_home) as server:
+        pid = server.cluster.postmaster()
+        await asyncio.gather(*(server.ensure() for _ in range(5)))
+        assert server.cluster.postmaster() == pid
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["another program's", "nobody reaps it"])
+async def test_a_lock_file_whose_process_id_was_taken_over_stops_no_start(used_home: Path, *, ended: bool) -> None:
+    async with embedded_server(used_home) as server:
+        cluster = server.cluster
+    other = process_of(account.choose(cluster.data), "true" if ended else "sleep 600")
+    try:
+        if ended:
+            until(lambda: not is_running(other.pid, None))
+            assert is_running(other.pid, None, zombies=True)
+        (cluster.data / "postmaster.pid").write_text(f"{other.pid}\n{cluster.data}\n1\n5432\n{cluster.data}\n\n")
+        async with embedded_server(used_home) as server:
+            assert server.cluster.postmaster() not in {None, other.pid}
+    finally:
+        other.kill()
+        other.wait()
+
+
+async def test_a_cancelled_start_leaves_nothing_running(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wait = embedded._pause
+
+    def pause(abandoned: threading.Event, seconds: float) -> None:
+        loop.call_soon_threadsafe(waiting.set)
+        # Until the cancellation has come through.
+        abandoned.wait()
+        wait(abandoned, seconds)
+
+    async def command() -> None:
+        async with embedded_server(used_home):
+            raise AssertionError
+
+    monkeypatch.setattr(embedded, "_pause", pause)
+    task = asyncio.create_task(command())
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    monkeypatch.undo()
+    assert Cluster(used_home).postmaster() is None
+    async with embedded_server(used_home):
+        pass
+
+
+async def test_the_environment_neither_disturbs_it_nor_gets_into_it(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGPORT": "1", "PGDATA": "/nowhere", "PGUSER": "x", "PGDATABASE": "y", "PGHOST": "z"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DISCORD_TOKEN", "abcdef")
+    async with embedded_server(used_home) as server:
+        with client(server) as connection:
+            assert connection.execute("SHOW port").fetchone() == ("5432",)
+        assert b"DISCORD_TOKEN" not in environment_of(server.cluster.postmaster())
+
+
+async def test_stop_spares_a_server_in_use_unless_forced(used_home: Path) -> None:
+    assert embedded.stop(used_home) is None
+    async with embedded_server(used_home) as server:
+        with pytest.raises(EmbeddedServerError, match="in use by 1 connection") as caught:
+            embedded.stop(used_home)
+        assert "--force" in caught.value.hint
+        assert embedded.stop(used_home, force=True) == 1
+        assert server.cluster.postmaster() is None
+    assert embedded.stop(used_home / "none such") is None
+
+
+async def test_stop_ends_what_a_killed_command_left(used_home: Path, start: Callable[[Path], Command]) -> None:
+    command = start(used_home)
+    assert command.joined()
+    command.kill()
+    with psycopg.connect(Cluster(used_home).url, autocommit=True) as connection:
+        until(lambda: not connection.execute(query("client_backends")).fetchall())
+    # Our own look at it is over, but its backend may take a moment to go.
+    embedded.stop(used_home, force=True)
+    assert Cluster(used_home).postmaster() is None
+
+
+# --- the home's path ---
+
+
+async def test_a_home_of_blanks_quotes_and_foreign_letters(used_home: Path, junkie_home: Path) -> None:
+    home = junkie_home / "Mein Archiv" / '日本 it\'s $HOME `x` "q" %20 #1'
+    with moved(used_home, home):
+        async with embedded_server(home) as server:
+            assert server.cluster.socket_folder == server.cluster.data
+            with client(server) as connection:
+                assert connection.execute("SHOW data_directory").fetchone() == (str(home / "postgres" / "data"),)
+    assert server.cluster.postmaster() is None
+
+
+async def test_a_home_whose_socket_would_not_fit_gets_a_short_private_folder(
+    used_home: Path, junkie_home: Path
+) -> None:
+    home = junkie_home / "a,b" / os.fsdecode(b"\xff") / ("long" * 30)
+    with moved(used_home, home):
+        async with embedded_server(home) as server:
+            folder = server.cluster.socket_folder
+            assert folder != server.cluster.data
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert folder.stat().st_uid == server.cluster.data.stat().st_uid
+            with client(server) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+            # However the home is spelt, its server is the same.
+            link = junkie_home / "link"
+            link.symlink_to(home)
+            assert Cluster(link).url == server.url
+    assert not folder.exists()
+
+
+async def test_a_socket_folder_of_somebody_else_is_not_used(used_home: Path, junkie_home: Path) -> None:
+    home = junkie_home / ("long" * 30)
+    folder = Cluster(home).socket_folder
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    try:
+        with moved(used_home, home), pytest.raises(EmbeddedServerError, match="belongs to another"):
+            async with embedded_server(home):
+                pass
+    finally:
+        folder.rmdir()
+
+
+async def test_a_home_below_a_file_is_one_line_with_the_next_step(junkie_home: Path) -> None:
+    (junkie_home / "file").touch()
+    with pytest.raises(EmbeddedServerError, match="Not a directory") as caught:
+        async with embedded_server(junkie_home / "file" / "home"):
+            pass
+    assert "JUNKIE_HOME" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+REFUSED = """
+import asyncio, concurrent.futures.thread, os, sys
+from pathlib import Path
+from junkie_cli.db.embedded import embedded_server
+from junkie_cli.errors import EmbeddedServerError
+
+async def main():
+    async with embedded_server(Path(sys.argv[1])):
+        pass
+
+{before}
+try:
+    asyncio.run(main())
+except EmbeddedServerError as error:
+    print(error.message, "|", error.hint)
+"""
+BECOME_NOBODY = "os.geteuid() == 0 and (os.setgroups([]), os.setgid(65534), os.setuid(65534))"
+# No file may grow past 100 kB: as close to a full disk as a test without a disk of its own comes.
+SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+
+
+def run_refused(home: Path, *, before: str) -> str:
+    """Run a command that must fail, and return its error's one line."""
+    command = [sys.executable, "-c", REFUSED.format(before=before), str(home)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.stderr == ""
+    assert answer.stdout.count("\n") == 1
+    return answer.stdout
+
+
+def test_a_home_that_cannot_be_written(junkie_home: Path) -> None:
+    junkie_home.chmod(0o555)
+    try:
+        line = run_refused(junkie_home, before=BECOME_NOBODY)
+    finally:
+        junkie_home.chmod(0o711)
+    assert re.match(r"can't use .*postgres: Permission denied \| set JUNKIE_HOME", line)
+
+
+def test_a_disk_that_takes_no_more(junkie_home: Path) -> None:
+    line = run_refused(junkie_home, before=SMALL_FILES)
+    assert line.startswith(f"can't create the embedded database in {junkie_home / 'postgres'}: ")
+    assert "| set JUNKIE_HOME" in line
+    assert not (junkie_home / "postgres" / "data").exists()
+    assert not (junkie_home / "postgres" / "data.new").exists()
+
+
+# --- what is in the folder ---
+
+
+@pytest.mark.parametrize(("version", "remedy"), [("13", "junkie db upgrade"), ("99", "JUNKIE_PG_BIN")])
+async def test_data_of_another_major_version_is_refused(junkie_home: Path, version: str, remedy: str) -> None:
+    data = junkie_home / "postgres" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text(f"{version}\n")
+    with pytest.raises(EmbeddedServerError, match=f"made by PostgreSQL {version}") as caught:
+        async with embedded_server(junkie_home):
+            pass
+    assert remedy in caught.value.hint
+
+
+async def test_a_folder_that_is_no_database_is_left_alone(junkie_home: Path) -> None:
+    data = junkie_home / "postgres" / "data"
+    data.mkdir(parents=True)
+    (data / "holiday.jpg").touch()
+    with pytest.raises(EmbeddedServerError, match="no data folder"):
+        async with embedded_server(junkie_home):
+            pass
+    assert (data / "holiday.jpg").exists()
+
+
+async def test_a_server_that_cannot_start_says_why(used_home: Path) -> None:
+    async with embedded_server(used_home) as server:
+        pass
+    settings = server.cluster.data / "postgresql.auto.conf"
+    sound = settings.read_text()
+    settings.write_text("shared_buffers = 'plenty'\n")
+    try:
+        with pytest.raises(EmbeddedServerError, match="did not start: ") as caught:
+            async with embedded_server(used_home):
+                pass
+    finally:
+        settings.write_text(sound)
+    assert str(server.cluster.log) in caught.value.hint
+    assert "\n" not in caught.value.message
