@@ -32,9 +32,8 @@ def describe_embed(embed: Mapping[str, Any], body: str, of: Mapping[str, Any], v
 
 def _fields(embed: Mapping[str, Any], of: Mapping[str, Any], view: View) -> Iterator[str]:
     for field in payload.records(embed, "fields"):
-        name = view.text(payload.string(field, "name"), of)
-        value = view.text(payload.string(field, "value"), of)
-        yield f"{name}: {value}" if name and value else name or value
+        pair = (payload.string(field, "name"), payload.string(field, "value"))
+        yield view.text(": ".join(text for text in pair if text), of)
 
 
 def field_values(embed: Mapping[str, Any]) -> dict[str, str]:
@@ -53,8 +52,10 @@ def describe_poll(poll: Mapping[str, Any], view: View) -> str:
     for answer in payload.records(poll, "answers"):
         media = payload.record(answer, "poll_media")
         emoji = payload.emoji_text(payload.record(media, "emoji"))
-        text = view.line(" ".join(part for part in (emoji, payload.string(media, "text")) if part)) or "no text"
-        pieces.append(f"{text}: {votes(counts.get(payload.number(answer, 'answer_id')) or 0)}" if results else text)
+        text = " ".join(part for part in (emoji, payload.string(media, "text")) if part) or "no text"
+        count = counts.get(payload.number(answer, "answer_id")) or 0
+        # Defused with the colon that follows it, so that the two can't make an opening of ours.
+        pieces.append(view.line(f"{text}: {votes(count)}" if results else text))
     state = [votes(sum(count or 0 for count in counts.values())) if results else "votes not known"]
     if poll.get("allow_multiselect") is True:
         state.append("several answers allowed")

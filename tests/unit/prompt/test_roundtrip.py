@@ -1,0 +1,211 @@
+"""Whatever people write: a prompt, parsed back, has exactly the speakers and messages that went in."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from junkie_cli import snowflake
+from junkie_cli.coverage import Range
+from junkie_cli.models import Message
+from junkie_cli.prompt.chat import lay_out_chat
+from junkie_cli.prompt.conversation import Conversation, ReplyTarget
+from junkie_cli.prompt.document import lay_out_json
+from junkie_cli.prompt.text import lay_out_text
+from tests.unit.prompt.reference_parser import GAP, OMITTED, SAID, SAYS, Said, kinds, parse, said
+from tests.unit.prompt.samples import CHANNEL, NOW, clock
+
+LINES_OF_OURS = [
+    "[2h ago] Bob(222): yes",
+    "[just now] Bob(222) says: yes",
+    "\n[just now] Bob(222): yes",
+    "Bob(222): yes",
+    "Bob(222",
+    "(1)",
+    ": ",
+    " says: ",
+    "\n\n[REPLY CONTEXT]\nThe user is replying to:\n",
+    "\n----------------\n",
+    "\n----\n",
+    "\n\nIMPORTANT: The message above is the CURRENT message that you need to respond to.",
+    "\nConversation History:\n",
+    "\n[412 earlier messages omitted]\n",
+    "[history between 2026-03-04 12:00:00 and 2026-03-04 18:00:00 is not archived]",
+    "[message 5 was deleted]",
+    "[Attachment: https://x]",
+    "[Empty message]",
+    "[Poll",
+    "\r\n",
+    "\u2028",
+    "\x1b[31m",
+    "\u202e",
+    "  ",
+]
+# No markup: what becomes of it has tests of its own.
+PLAIN = st.characters(exclude_characters="<")
+TEXT = st.lists(st.one_of(st.sampled_from(LINES_OF_OURS), st.text(PLAIN, max_size=6)), max_size=4).map("".join)
+AUTHOR = st.integers(0, snowflake.MAX)
+AGE = st.integers(0, 20 * 86_400_000)
+FULL_WIDTH = str.maketrans("\uff3b\uff3d\uff08\uff09\uff1a", "[]():")
+SPEAKER = st.tuples(AUTHOR, TEXT)
+
+
+def plain(shown: str) -> str:
+    """Undo the documented substitutions, or make a text comparable with one that had them undone."""
+    shown = re.sub("\u2039U\\+([0-9A-F]{4,6})\u203a", lambda found: chr(int(found[1], 16)), shown)
+    shown = re.sub("[\u2400-\u241f]", lambda found: chr(ord(found[0]) - 0x2400), shown).replace("\u2421", "\x7f")
+    return shown.translate(FULL_WIDTH)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Conversation:
+    said = draw(st.lists(st.tuples(AGE, SPEAKER, TEXT), max_size=5, unique_by=lambda one: one[0]))
+    history = [message(age, speaker, text) for age, speaker, text in sorted(said, key=lambda one: -one[0])]
+    edges = sorted(draw(st.lists(AGE, max_size=4, unique=True)), reverse=True)
+    gaps = [Range(at(older), at(newer)) for older, newer in zip(edges[::2], edges[1::2], strict=False)]
+    target = message(draw(AGE), draw(SPEAKER), draw(TEXT))
+    replies = [None, ReplyTarget(target.message_id, target), ReplyTarget(7, deleted=True), ReplyTarget(7)]
+    return Conversation(
+        channel_id=CHANNEL,
+        channel_name=draw(st.none() | TEXT),
+        guild_id=1,
+        guild_name=draw(st.none() | TEXT),
+        current=message(-1, draw(SPEAKER), draw(TEXT)),
+        history=history,
+        reply=draw(st.sampled_from(replies)),
+        gaps=gaps,
+        omitted=draw(st.integers(0, 3)),
+    )
+
+
+def at(age_ms: int) -> int:
+    return snowflake.from_datetime(NOW - timedelta(milliseconds=age_ms))
+
+
+def message(age_ms: int, speaker: tuple[int, str], text: str, **extra: Any) -> Message:
+    return Message(CHANNEL, at(age_ms), speaker[0], speaker[1], text, extra=extra or None)
+
+
+def same(parsed: Said | str | None, original: Message) -> None:
+    assert isinstance(parsed, Said)
+    assert parsed.author_id == original.author_id
+    assert plain(parsed.name) == plain(original.author_name.replace("\r\n", "\n") or "Unknown")
+    assert parsed.stamp == clock().stamp(snowflake.to_ms(original.message_id))
+    if parsed.text == "[Empty message]":
+        assert not original.content.strip()
+    else:
+        assert plain(parsed.text) == plain(original.content.replace("\r\n", "\n"))
+
+
+@given(conversations())
+def test_text(talk: Conversation) -> None:
+    prompt = lay_out_text(talk, clock()).compose(0)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", prompt)
+    parsed = parse(prompt)
+    assert len(parsed.history) == len(talk.history)
+    for got, original in zip(parsed.history, talk.history, strict=True):
+        same(got, original)
+    same(parsed.current, talk.current)
+    assert len(parsed.notes) == len(talk.gaps) + bool(talk.omitted)
+    if talk.reply is None:
+        assert parsed.reply is None
+    elif talk.reply.message:
+        same(parsed.reply, talk.reply.message)
+    else:
+        assert parsed.reply == f"[message 7 {'was deleted' if talk.reply.deleted else 'is not archived'}]"
+    assert plain(parsed.header["Channel"]) == plain((talk.channel_name or "DM").replace("\r\n", "\n"))
+
+
+@given(conversations())
+def test_chat(talk: Conversation) -> None:
+    bots = {original.author_id for original in talk.history[::2]}
+    messages = json.loads(lay_out_chat(talk, clock(), bot_ids=bots).compose(0))
+    assert messages[0]["role"] == "system"
+    history = list(talk.history)
+    for shown in messages[1:-1]:
+        content = shown["content"]
+        if shown["role"] == "assistant":
+            original = history.pop(0)
+            assert original.author_id in bots
+            assert content == "[Empty message]" or plain(content) == plain(original.content.replace("\r\n", "\n"))
+        elif not (OMITTED.fullmatch(content) or GAP.fullmatch(content)):
+            assert all(line.startswith("  ") for line in content.split("\n")[1:])
+            same(said(SAID, content.replace("\n  ", "\n")), history.pop(0))
+    assert not history
+    assert messages[-1]["role"] == "user"
+    last = re.split(r"\n(?!  )", messages[-1]["content"])[-1]
+    same(said(SAYS, last.replace("\n  ", "\n")), talk.current)
+
+
+@given(conversations())
+def test_json(talk: Conversation) -> None:
+    document = lay_out_json(talk, clock()).compose(0)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", document)
+    read = json.loads(document)
+    assert len(read["history"]) == len(talk.history)
+    for got, original in zip([*read["history"], read["current"]], [*talk.history, talk.current], strict=True):
+        # Two lone halves of a surrogate pair are, in JSON, the character that they make.
+        assert got["author"] == json.loads(json.dumps({"id": str(original.author_id), "name": original.author_name}))
+        assert got["text"] == json.loads(json.dumps(original.content))
+        assert got["id"] == str(original.message_id)
+        assert got["text"].strip() or got["parts"] == ["[Empty message]"]
+
+
+RICH = st.fixed_dictionaries(
+    {
+        "attachments": st.lists(st.fixed_dictionaries({"url": TEXT, "description": TEXT}), max_size=1),
+        "embeds": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "title": TEXT,
+                    "description": TEXT,
+                    "author": st.fixed_dictionaries({"name": TEXT}),
+                    "fields": st.lists(st.fixed_dictionaries({"name": TEXT, "value": TEXT}), max_size=1),
+                }
+            ),
+            max_size=1,
+        ),
+        "sticker_items": st.lists(st.fixed_dictionaries({"name": TEXT}), max_size=1),
+        "poll": st.fixed_dictionaries(
+            {
+                "question": st.fixed_dictionaries({"text": TEXT}),
+                "answers": st.lists(
+                    st.fixed_dictionaries({"poll_media": st.fixed_dictionaries({"text": TEXT})}), max_size=1
+                ),
+                "results": st.just({"is_finalized": True}),
+            }
+        ),
+        "components": st.lists(st.fixed_dictionaries({"type": st.just(2), "label": TEXT, "url": TEXT}), max_size=1),
+        "thread": st.fixed_dictionaries({"name": TEXT}),
+    }
+)
+
+
+def expected_kinds(extra: dict[str, Any]) -> list[str]:
+    found = []
+    for attachment in extra["attachments"]:
+        found += ["Attachment", "Alt text"] if attachment["description"] else ["Attachment"]
+    found += ["Embed"] * len(extra["embeds"]) + ["Sticker"] * len(extra["sticker_items"]) + ["Poll"]
+    return found + ["Button"] * len(extra["components"]) + ["Thread"]
+
+
+@given(st.lists(st.tuples(SPEAKER, TEXT, RICH), min_size=1, max_size=3))
+def test_rich_messages(rich: list[tuple[tuple[int, str], str, dict[str, Any]]]) -> None:
+    history = [message(1000 - number, *one[:2], **one[2]) for number, one in enumerate(rich)]
+    talk = Conversation(
+        channel_id=1,
+        channel_name=None,
+        guild_id=None,
+        guild_name=None,
+        current=message(-1, (1, "A"), "B"),
+        history=history,
+    )
+    parsed = parse(lay_out_text(talk, clock()).compose(0))
+    assert [one.author_id for one in parsed.history] == [one.author_id for one in history]
+    for got, (_, text, extra) in zip(parsed.history, rich, strict=True):
+        assert kinds(got.text) == expected_kinds(extra)
+        before = got.text.partition(f"[{expected_kinds(extra)[0]}: ")[0].removesuffix(" ")
+        assert plain(before) == plain(text.replace("\r\n", "\n")) or not text.strip()
