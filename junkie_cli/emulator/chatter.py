@@ -107,7 +107,7 @@ _SLOTS: Final = {
         "does anyone know why?",
     ),
     "part": ("save system", "pathfinder", "shader cache", "input layer", "asset importer", "netcode", "dialogue tree"),
-    "state": ("flaky", "crashing", "slow", "stuck at 99 %", "leaking", "fine"),
+    "state": ("flaky", "crashing", "slow", "stuck at 99 %", "leaking", "broken"),
     "change": ("the atlas rewrite", "bumping the engine", "clearing the cache", "my refactor", "the merge on Tuesday"),
     "platform": ("Linux", "Windows 11", "macOS", "the Steam Deck", "Android"),
     "symbol": ("flush_tiles", "resolve_path", "step", "load_world", "draw_batch", "reconnect"),

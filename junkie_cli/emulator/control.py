@@ -57,6 +57,13 @@ class Control:
         channel = self.world.channel(channel_id)
         return b"[" + b",".join(self._press.page(channel, channel.messages, full=True)) + b"]"
 
+    def named(self, name: str) -> int:
+        """Return the id of the first channel or thread of that name. Raises LookupError if there is none."""
+        for channel in self.world.channels.values():
+            if channel.name == name:
+                return channel.id
+        raise LookupError(f"there is no channel '{name}'")
+
     def ids(self, channel_id: int) -> list[int]:
         """Return the ids of every message that shows in a channel, ascending."""
         return [message.id for message in self.world.channel(channel_id).messages]

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import count
 from typing import Final
 
@@ -31,7 +32,7 @@ PAGE_KINDS: Final = frozenset({"unordered", "repeated", "outside", "empty"})
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong, on requests to a route ("*": any) and channel or guild (None: any).
+    """One thing that goes wrong, on requests to routes of that pattern ("*archived") and channel or guild (None: any).
 
     It strikes `times` times (None: for ever), after letting `skip` requests pass, each with that probability.
     `retry_after` in seconds and `scope` are a 429's.
@@ -53,7 +54,7 @@ class Fault:
 
     def concerns(self, route: str, major: int) -> bool:
         """Tell whether it may strike a request to that route of that channel or guild."""
-        return self.route in {"*", route} and self.channel_id in {None, major}
+        return fnmatchcase(route, self.route) and self.channel_id in {None, major}
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from junkie_cli import snowflake
 from junkie_cli.emulator import chatter, hostile, kinds
-from junkie_cli.emulator.entities import Channel, ChannelType, Member, Message
+from junkie_cli.emulator.entities import Channel, ChannelType, Member, Message, User
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.emulator.scribe import DAY_MS, Cast, Scribe, moments
 from junkie_cli.emulator.state import REFERENCE
@@ -55,7 +55,7 @@ def _found(world: World, name: str, people: int, *, days: int) -> Cast:
         guild.members[account.id].roles = [testers.id]
     application = world.add_user("dicebot", None, at_ms=born_ms, bot=True, discriminator="1703")
     guild.members[application.id] = Member(application, born_ms)
-    return Cast(guild, accounts, application, kinds.webhook_user(world.id_at(born_ms)))
+    return Cast(guild, accounts, application, User(world.id_at(born_ms), "GitHub", bot=True, discriminator="0000"))
 
 
 def _channel(
@@ -188,7 +188,7 @@ def _thread(
     archive: bool = False,
 ) -> Channel:
     """Make a thread of that many messages, begun so many days into the guild's life, or from a message."""
-    at_ms = snowflake.to_ms(cast.guild.id) + day * DAY_MS if begun is None else kinds.created_ms(begun) + 30_000
+    at_ms = snowflake.to_ms(cast.guild.id) + day * DAY_MS if begun is None else snowflake.to_ms(begun.id) + 3000
     thread = world.add_thread(
         parent.id,
         name,

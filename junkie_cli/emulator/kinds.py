@@ -4,9 +4,8 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from junkie_cli import snowflake
 from junkie_cli.emulator import chatter, payloads
-from junkie_cli.emulator.entities import Message, MessageType, User
+from junkie_cli.emulator.entities import Message, MessageType
 from junkie_cli.emulator.pages import own_payload
 from junkie_cli.emulator.scribe import Scribe
 from junkie_cli.emulator.talk import iso, reaction, reference
@@ -355,13 +354,3 @@ def _poll(s: Scribe, *, finished: bool) -> Message:
 def _button(number: int, label: str, *, url: str | None = None) -> dict[str, Any]:
     how = {"style": 1, "custom_id": label.lower()} if url is None else {"style": 5, "url": url}
     return {"type": 2, "id": number, "label": label, "disabled": False} | how
-
-
-def webhook_user(world_id: int) -> User:
-    """Return the author that a webhook's messages show."""
-    return User(world_id, "GitHub", bot=True, discriminator="0000")
-
-
-def created_ms(message: Message) -> int:
-    """Return when a message was written, in ms since 1970."""
-    return snowflake.to_ms(message.id)

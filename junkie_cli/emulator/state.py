@@ -75,6 +75,10 @@ class State:
             found = self.newest_id = newest + 1
         return found
 
+    def made_id(self, at_ms: int | None) -> int:
+        """Return an id of that millisecond, even if it is long past, or the next one."""
+        return self.next_id() if at_ms is None else self.id_at(at_ms)
+
     def guild(self, guild_id: int) -> Guild:
         """Return the guild, or raise UnknownError."""
         if (guild := self.guilds.get(guild_id)) is None:

@@ -1,12 +1,14 @@
 """What happens to messages."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from junkie_cli import snowflake
 from junkie_cli.emulator.entities import Channel, Message, MessageType, User
 from junkie_cli.emulator.state import Event, State, UnknownError, find, place_of
+
+_UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Talk(State):
@@ -149,4 +151,4 @@ def reaction(emoji: str, count: int, emoji_id: int | None = None) -> dict[str, A
 
 def iso(ms: int) -> str:
     """Return ms since 1970 as Discord writes times: microseconds where there are any, UTC as +00:00."""
-    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000).isoformat()
+    return (_UNIX_EPOCH + timedelta(milliseconds=ms)).isoformat()

@@ -31,7 +31,7 @@ class World(Talk):
 
     def add_user(self, username: str, global_name: str | None = None, *, at_ms: int | None = None, **kind: Any) -> User:
         """Create an account; `kind` is bot, avatar, discriminator."""
-        user = User(self.next_id() if at_ms is None else self.id_at(at_ms), username, global_name, **kind)
+        user = User(self.made_id(at_ms), username, global_name, **kind)
         self.users[user.id] = user
         return user
 
@@ -49,7 +49,7 @@ class World(Talk):
 
     def add_guild(self, name: str, *, owner_id: int | None = None, at_ms: int | None = None) -> Guild:
         """Create a server that the bot is in, with the role @everyone."""
-        guild_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        guild_id = self.made_id(at_ms)
         owner = self.add_user("founder", "Founder") if owner_id is None else self.user(owner_id)
         guild = Guild(guild_id, name, owner.id, roles={guild_id: Role(guild_id, "@everyone", Right.EVERYONE)})
         for user in (owner, self.bot):
@@ -118,7 +118,7 @@ class World(Talk):
         """Create a channel or category of that type."""
         guild = self.guild(guild_id)
         parent = None if parent_id is None else self.channel(parent_id)
-        channel_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        channel_id = self.made_id(at_ms)
         channel = Channel(channel_id, kind, name, guild, parent, len(guild.channels), topic)
         guild.channels[channel_id] = self.channels[channel_id] = channel
         self.emit(Event("CHANNEL_CREATE", guild, channel))
@@ -126,7 +126,7 @@ class World(Talk):
 
     def open_dm(self, user_id: int, *, at_ms: int | None = None) -> Channel:
         """Create the direct channel between the bot and a user."""
-        channel_id = self.next_id() if at_ms is None else self.id_at(at_ms)
+        channel_id = self.made_id(at_ms)
         channel = Channel(channel_id, ChannelType.DM, "", recipients=(self.user(user_id), self.bot))
         self.channels[channel_id] = channel
         self.emit(Event("CHANNEL_CREATE", None, channel))
@@ -191,13 +191,13 @@ class World(Talk):
         """Begin a thread, or in a forum or media channel a post whose first message has `content` and `fields`.
 
         A thread begun from a message bears that message's id and starts with a type 21; one begun without leaves a
-        type 18 in its parent. A post's first message bears the post's id.
+        type 18 in its parent. A post's first message bears the post's id. `at_ms` may lie in the past.
         """
         parent = self.channel(parent_id)
         if parent.type not in ChannelType.THREAD_PARENTS or parent.guild is None:
             raise ValueError(f"channel {parent_id} can have no threads")
         owner = self._someone(parent) if owner_id is None else self.user(owner_id)
-        thread_id = message_id or self.next_id(at_ms)
+        thread_id = message_id or self.made_id(at_ms)
         created_ms = snowflake.to_ms(thread_id)
         kind = ChannelType.PRIVATE_THREAD if private else ChannelType.PUBLIC_THREAD
         if parent.type == ChannelType.ANNOUNCEMENT:
@@ -210,14 +210,14 @@ class World(Talk):
         self.channels[thread_id] = parent.threads[thread_id] = thread
         self.emit(Event("THREAD_CREATE", parent.guild, thread))
         if parent.type in ChannelType.POSTS:
-            parent.last_message_id = thread_id
+            parent.last_message_id = max(thread_id, parent.last_message_id or 0)
             self._show(thread, Message(thread_id, owner, content, dict(fields or {}) or None))
         elif message_id is not None:
             self._begin_from(parent, message_id, thread, at_ms)
         elif not private:
             begun = {"type": 0, "channel_id": str(thread_id), "guild_id": str(parent.guild.id)}
             told = {"type": MessageType.THREAD_CREATED, "message_reference": begun}
-            self._show(parent, Message(self.next_id(at_ms), owner, name, told))
+            self._show(parent, Message(self.made_id(at_ms), owner, name, told))
         return thread
 
     def archive(self, thread_id: int, *, at_ms: int | None = None, locked: bool = False) -> None:
@@ -248,7 +248,7 @@ class World(Talk):
         begun.fields, begun.own = fields | {"flags": fields.get("flags", 0) | HAS_THREAD}, None
         self.emit(Event("MESSAGE_UPDATE", parent.guild, parent, begun))
         starter = {"type": MessageType.THREAD_STARTER, "message_reference": reference(parent, message_id)}
-        self._show(thread, Message(self.next_id(at_ms), begun.author, "", starter))
+        self._show(thread, Message(self.made_id(at_ms), begun.author, "", starter))
 
     def _set_archived(self, thread_id: int, *, archived: bool, at_ms: int | None, locked: bool) -> None:
         channel, thread = self._thread(thread_id)

@@ -68,6 +68,7 @@ async def test_silent_changes(emulator: Emulator, run: Run) -> None:
 async def test_channels_threads_and_rights(emulator: Emulator, run: Run) -> None:
     (guild_id,) = emulator.world.guilds
     channel = await run("add_channel", guild_id=str(guild_id), name="new")
+    assert await run("named", name="new") == int(channel["id"])
     thread = await run("add_thread", parent_id=channel["id"], name="talk")
     await run("archive", thread_id=thread["id"])
     assert {c["name"] for c in await run("channels")} >= {"new", "talk"}
@@ -121,6 +122,7 @@ async def test_what_makes_no_sense(run: Run) -> None:
     assert "there is no verb" in (await run("explode", expect=404))["message"]
     assert "there is no verb" in (await run("world", expect=404))["message"]
     assert "no channel 7" in (await run("truth", channel_id=7, expect=404))["message"]
+    await run("named", name="nowhere", expect=404)
     await run("truth", expect=400)
     await run("truth", channel_id="x", expect=400)
     await run("post", channel_id=7, colour="red", expect=400)

@@ -12,7 +12,6 @@ from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.emulator.server import Emulator, running
-from junkie_cli.emulator.world import World
 
 
 @pytest.fixture
@@ -29,10 +28,6 @@ async def client(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         yield client
 
 
-def named(world: World, name: str) -> int:
-    return next(channel.id for channel in world.channels.values() if channel.name == name)
-
-
 async def test_a_wrong_token_is_refused(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Route, "BASE", emulator.api_url)
     async with discord.Client(intents=discord.Intents.none()) as client:
@@ -42,7 +37,7 @@ async def test_a_wrong_token_is_refused(emulator: Emulator, monkeypatch: pytest.
 
 
 async def test_a_whole_history_equals_the_truth(emulator: Emulator, client: discord.Client) -> None:
-    general = named(emulator.world, "general")
+    general = emulator.control.named("general")
     found = []
     before = None
     while page := await client.http.logs_from(general, 100, before=before):
@@ -117,7 +112,7 @@ async def test_active_threads_are_those_the_bot_may_see(emulator: Emulator, clie
     names = {thread["name"] for thread in listed["threads"]}
     assert names == {"Crash on start", "Where are the saves?", "Sunrise over the lake", "Save format", "Release plan"}
     assert [member["user_id"] for member in listed["members"]] == [str(emulator.world.bot.id)]
-    emulator.control.leave_thread(named(emulator.world, "Release plan"))
+    emulator.control.leave_thread(emulator.control.named("Release plan"))
     listed = await client.http.get_active_threads(guild_id)
     assert "Release plan" not in {thread["name"] for thread in listed["threads"]}
 
@@ -145,7 +140,7 @@ async def test_archived_threads_are_paged_by_time(emulator: Emulator, client: di
 
 
 async def test_private_archived_threads(emulator: Emulator, client: discord.Client) -> None:
-    dev = named(emulator.world, "dev")
+    dev = emulator.control.named("dev")
     joined = await client.http.get_joined_private_archived_threads(dev)
     assert [thread["name"] for thread in joined["threads"]] == ["Crunch"]
     with pytest.raises(discord.Forbidden) as forbidden:
@@ -166,20 +161,19 @@ async def test_private_archived_threads(emulator: Emulator, client: discord.Clie
 
 
 async def test_what_the_bot_may_not_do(emulator: Emulator, client: discord.Client) -> None:
-    world = emulator.world
     with pytest.raises(discord.Forbidden) as no_view:
-        await client.http.logs_from(named(world, "staff"), 100)
+        await client.http.logs_from(emulator.control.named("staff"), 100)
     assert no_view.value.code == 50001
-    assert await client.http.logs_from(named(world, "write-only"), 100) == []
+    assert await client.http.logs_from(emulator.control.named("write-only"), 100) == []
     with pytest.raises(discord.NotFound) as unknown:
         await client.http.logs_from(1234567890123456789, 100)
     assert unknown.value.code == 10003
     with pytest.raises(discord.HTTPException) as category:
-        await client.http.logs_from(named(world, "Community"), 100)
+        await client.http.logs_from(emulator.control.named("Community"), 100)
     assert category.value.status == 400
     assert emulator.control.counts().invalid == 1
 
-    lounge = named(world, "Lounge")
+    lounge = emulator.control.named("Lounge")
     assert await client.http.logs_from(lounge, 100)
     emulator.control.revoke(lounge, Right.CONNECT)
     with pytest.raises(discord.Forbidden):
@@ -187,7 +181,7 @@ async def test_what_the_bot_may_not_do(emulator: Emulator, client: discord.Clien
 
 
 async def test_one_message(emulator: Emulator, client: discord.Client) -> None:
-    general = named(emulator.world, "general")
+    general = emulator.control.named("general")
     posted = emulator.control.post(general, "hello")
     assert (await client.http.get_message(general, posted))["content"] == "hello"
     emulator.control.delete(general, posted)
@@ -204,7 +198,7 @@ async def test_direct_messages_need_no_guild(emulator: Emulator, client: discord
 
 async def test_discord_py_understands_the_rate_limit(emulator: Emulator, client: discord.Client) -> None:
     emulator.control.set_limits(Limits(messages=Rate(2, 0.2), headers="wrong"))
-    general = named(emulator.world, "general")
+    general = emulator.control.named("general")
     for _ in range(5):
         assert len(await client.http.logs_from(general, 100)) == 100
     counts = emulator.control.counts()
@@ -213,9 +207,9 @@ async def test_discord_py_understands_the_rate_limit(emulator: Emulator, client:
 
 
 async def test_an_empty_channel_and_a_thread_say_so(emulator: Emulator, client: discord.Client) -> None:
-    empty: dict[str, Any] = {**await client.http.get_channel(named(emulator.world, "empty"))}
+    empty: dict[str, Any] = {**await client.http.get_channel(emulator.control.named("empty"))}
     assert empty["last_message_id"] is None
-    thread: dict[str, Any] = {**await client.http.get_channel(named(emulator.world, "Crunch"))}
+    thread: dict[str, Any] = {**await client.http.get_channel(emulator.control.named("Crunch"))}
     assert thread["type"] == ChannelType.PRIVATE_THREAD
     assert thread["member"]["user_id"] == str(emulator.world.bot.id)
     assert thread["thread_metadata"]["archive_timestamp"] > "2025"

@@ -96,6 +96,15 @@ async def test_a_storm(emulator: Emulator, http: aiohttp.ClientSession, channel_
     assert emulator.control.counts().invalid == 3
 
 
+async def test_faults_go_by_route_pattern(emulator: Emulator, http: aiohttp.ClientSession, channel_id: int) -> None:
+    emulator.control.fault("500", route="*archived")
+    statuses = []
+    for path in ("messages", "threads/archived/public", "threads/archived/public"):
+        async with http.get(f"{emulator.api_url}/channels/{channel_id}/{path}") as response:
+            statuses.append(response.status)
+    assert statuses == [200, 500, 200]
+
+
 async def test_reset_and_truncation(
     emulator: Emulator, http: aiohttp.ClientSession, channel_id: int, caplog: pytest.LogCaptureFixture
 ) -> None:

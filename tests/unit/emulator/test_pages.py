@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junkie_cli.emulator.entities import Channel, Message, User
-from junkie_cli.emulator.pages import Press, select
+from junkie_cli.emulator.generator import generate
+from junkie_cli.emulator.pages import Press, own_payload, select
 from junkie_cli.emulator.world import World
 
 SOMEONE = User(1, "someone")
@@ -127,6 +128,26 @@ def test_without_the_content_intent_messages_are_blank(world: World, channel: Ch
     assert payload(world, channel, foreign, full=True)["content"] == "secret"
     world.set_intents(content=True, limited=True)
     assert payload(world, channel, foreign)["content"] == "secret"
+
+
+def test_plain_messages_are_encoded_like_all_others() -> None:
+    world = generate(1, "hostile")
+    press = Press(world)
+    for channel in world.channels.values():
+        plain = [message for message in channel.messages if message.fields is None]
+        for message, encoded in zip(plain, press.page(channel, plain), strict=True):
+            assert json.loads(encoded) == own_payload(channel, message)
+
+
+def test_a_new_name_shows_on_old_messages(world: World, channel: Channel) -> None:
+    user = world.add_user("ann", "Ann")
+    posted = world.post(channel.id, "hi", author_id=user.id)
+    press = Press(world)
+    names = []
+    for name in ("Anna", None):
+        names.append(json.loads(press.one(channel, world.message(channel.id, posted)))["author"]["global_name"])
+        world.rename_user(user.id, name)
+    assert names == ["Ann", "Anna"]
 
 
 def test_any_text_survives_the_wire(world: World, channel: Channel) -> None:
