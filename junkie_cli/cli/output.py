@@ -1,14 +1,39 @@
 """The two streams: stdout carries the product (prompt, table, JSON), stderr all else.
 
-What people on Discord wrote, channel and guild names too, is hostile: `shown` makes it safe for a terminal.
+What people on Discord wrote, channel and guild names too, is hostile: `shown` makes it safe for a terminal. Where a stream
+can't take Unicode, `writable` says it in what it can.
 """
 
+import contextlib
 import logging
 import re
 import sys
-from typing import Final
+from typing import IO, Final
 
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+# Controls, invisible characters, and what embeds or overrides a direction. U+200C and U+200D stay: scripts and emoji
+# need them, and they do no harm.
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
+
+_PLAIN: Final = {
+    "✓": "OK",
+    "✗": "X",
+    "↑": "^",
+    "↓": "v",
+    "⚡": "*",
+    "…": "...",
+    "›": ">",  # noqa: RUF001  the sign that Discord itself shows
+    "–": "-",  # noqa: RUF001  a range's dash
+    "·": "-",
+    "≥": ">=",
+    "→": "->",
+    "━": "=",
+    "─": "-",
+    "\ufffd": "?",
+}
+_TO_PLAIN: Final = str.maketrans(_PLAIN)
 
 
 def shown(text: str) -> str:
@@ -16,22 +41,72 @@ def shown(text: str) -> str:
     return _UNSAFE.sub("\ufffd", text)
 
 
+def writable(text: str, encoding: str | None) -> str:
+    """Return text that can be written in that encoding (None: any), with plain signs for those that it lacks."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(_TO_PLAIN).encode(encoding or "utf-8", "replace").decode(encoding or "utf-8")
+    return text
+
+
+def speaks_unicode(stream: IO[str]) -> bool:
+    """Say whether the signs of our own can be written to the stream."""
+    signs = "".join(_PLAIN)
+    return writable(signs, getattr(stream, "encoding", None)) == signs
+
+
 def error_line(message: str, hint: str = "") -> None:
     """Write an error as one line on stderr: what happened, to what, and what to do next."""
     line = f"error: {message}" + (f"; {hint}" if hint else "")
-    print(shown(" ".join(line.split())), file=sys.stderr)
+    note(" ".join(line.split()))
 
 
 def note(text: str) -> None:
     """Write a line for the user on stderr."""
-    print(shown(text), file=sys.stderr)
+    # It may have been closed when we were started.
+    if sys.stderr is None:
+        return
+    # Whoever read it is gone: there is nobody left to tell, and the work goes on.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(writable(shown(text), sys.stderr.encoding) + "\n")
+        sys.stderr.flush()
+
+
+def product(text: str) -> None:
+    """Write what was asked for to stdout, as a line or several. Raises OSError, BrokenPipeError where nobody reads it."""
+    if sys.stdout is not None:
+        lines = (writable(shown(line), sys.stdout.encoding) for line in text.split("\n"))
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
 
 
 def set_up_logging(level: str) -> None:
     """Log to stderr at the level that LOG_LEVEL names; discord.py and asyncio only from WARNING on, DEBUG included."""
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", force=True
-    )
+    handler = _StderrHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     # At DEBUG these show request headers, and with them the token.
     for noisy in ("discord", "asyncio", "aiohttp", "psycopg", "psycopg.pool"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to what is stderr at the moment: while bars are drawn, lines go above them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # With nobody to read it, a log is no reason to fail.
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(writable(self.format(record), sys.stderr.encoding) + "\n")
+                sys.stderr.flush()
+
+
+class _Formatter(logging.Formatter):
+    """Makes a record safe to show: its message is one line, and a traceback's lines hold no controls."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        head, *rest = super().format(record).split("\n")
+        if record.exc_info or record.stack_info:
+            return "\n".join(shown(line) for line in (head, *rest))
+        return shown(" ".join((head, *(line.strip() for line in rest))))

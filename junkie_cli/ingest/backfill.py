@@ -29,9 +29,11 @@ from junkie_cli.errors import (
     TooManyInvalidRequests,
 )
 from junkie_cli.ingest.channel import ChannelRun, Tools, side_by_side
+from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, ChannelsFound, Emit, Outcome, Summary
 from junkie_cli.ingest.selection import Found, Selection, Target, find
 from junkie_cli.ingest.steps import Goal, View
+from junkie_cli.models import Channel
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
@@ -76,10 +78,11 @@ class BackfillOptions:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run would work on: the channels found, and where each stands in the archive."""
+    """What a run would work on: the channels found, where each stands in the archive, and what it still lacks."""
 
     found: Found
     states: Mapping[int, ChannelState]
+    progress: Mapping[int, Progress]
 
 
 async def prepare(
@@ -99,9 +102,27 @@ async def prepare(
     if store:
         await found.store(Places(database))
     states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
-    unreadable = sum(not target.access.readable for target in found.targets)
-    emit(ChannelsFound(len(found.targets) - unreadable, unreadable, len(found.guilds)))
-    return Prepared(found, states)
+    readable = [target.channel for target in found.targets if target.access.readable]
+    progress = {channel.channel_id: _progress(options, channel, states[channel.channel_id]) for channel in readable}
+    least = sum(requests_left(each).low for each in progress.values())
+    emit(ChannelsFound(len(readable), len(found.targets) - len(readable), len(found.guilds), least))
+    return Prepared(found, states, progress)
+
+
+async def settle(prepared: Prepared, options: BackfillOptions, database: Database) -> Prepared:
+    """Count where only a count tells whether a target is met already: worth it for a plan, not for a run."""
+    progress = dict(prepared.progress)
+    reader = Reader(database)
+    for target in prepared.found.targets:
+        channel, state = target.channel, prepared.states[target.channel.channel_id]
+        before = progress.get(channel.channel_id)
+        if before is None or before.certain or before.above or options.target is None:
+            continue
+        top = state.covered.top
+        assert top is not None
+        current = await reader.count_between(channel.channel_id, top.lo, top.hi, most=options.target)
+        progress[channel.channel_id] = _progress(options, channel, state, current)
+    return Prepared(prepared.found, prepared.states, progress)
 
 
 async def backfill(
@@ -121,7 +142,7 @@ async def backfill(
     Raises what ends a run (see FATAL), ContentIntentMissing and UsageError.
     """
     began = clock()
-    run = _Run(options, discord, database, presence, emit, sleep)
+    run = _Run(options, discord, database, presence, emit, sleep=sleep)
     fatal, interrupted = "", False
     try:
         prepared = await prepare(options, discord, database, emit)
@@ -148,6 +169,7 @@ class _Run:
         database: Database,
         presence: Presence,
         emit: Emit,
+        *,
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
         self._options = options
@@ -190,9 +212,7 @@ class _Run:
         busy: list[Target] = []
 
         async def work() -> None:
-            for target in queue:
-                if not await self._one(target, states[target.channel.channel_id]):
-                    busy.append(target)
+            busy.extend([t for t in queue if not await self._one(t, states[t.channel.channel_id])])
 
         await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(targets)))))
         return busy
@@ -207,25 +227,34 @@ class _Run:
         if not target.access.readable:
             reason = target.access.reason
             self._end(_ended(target, Outcome.UNREADABLE, state.held, self._options.target, reason=reason))
-        elif channel.last_message_id is None:
+        elif not self._lacks(channel, state):
             self._end(_ended(target, Outcome.UNCHANGED, state.held, self._options.target))
         elif await self._presence.try_lock(channel.channel_id):
             try:
-                self._end(await self._locked(target, channel.last_message_id))
+                self._end(await self._locked(target))
             finally:
                 await self._presence.unlock(channel.channel_id)
         else:
             return False
         return True
 
-    async def _locked(self, target: Target, last_id: int) -> ChannelEnded:
+    def _lacks(self, channel: Channel, state: ChannelState) -> bool:
+        """Say whether anything of a channel is not covered. One that never had a message lacks none."""
+        if channel.last_message_id is None:
+            return False
+        return not state.covered.covers(self._options.goal(channel.channel_id).floor, channel.last_message_id + 1)
+
+    async def _locked(self, target: Target) -> ChannelEnded:
         """Bring a channel to its goal. Its state is read under the lock: another command may just have left it."""
         channel = target.channel
+        assert channel.last_message_id is not None
         state = (await self._reader.channel_states([channel.channel_id]))[channel.channel_id]
         goal = self._options.goal(channel.channel_id)
-        view = View(channel.channel_id, last_id, state.covered)
-        run = ChannelRun(self._tools, target.name, view, goal, state.held)
-        self._emit(ChannelBegan(channel.channel_id, target.name, goal.floor, view.last_id, state.held, run.remaining))
+        view = View(channel.channel_id, channel.last_message_id, state.covered)
+        run = ChannelRun(self._tools, target.name, view, goal, state.held, total=counted_messages(channel))
+        self._emit(
+            ChannelBegan(channel.channel_id, target.name, goal.floor, view.last_id, state.held, run.remaining, run.left)
+        )
         outcome, reason = await self._outcome(target, run, goal)
         tally = run.tally
         return ChannelEnded(
@@ -244,29 +273,29 @@ class _Run:
 
     async def _outcome(self, target: Target, run: ChannelRun, goal: Goal) -> tuple[Outcome, str]:
         """Run a channel's walk. Raises only what ends the whole run."""
-        channel_id = target.channel.channel_id
         try:
             await run.run()
         except FATAL:
             raise
-        except ChannelForbidden as error:
-            await self._places.mark_unreadable(channel_id, error.message)
-            return Outcome.UNREADABLE, error.message
-        except ChannelNotFound as error:
-            await self._places.mark_gone(channel_id)
-            return Outcome.GONE, error.message
-        except JunkieError as error:
-            return Outcome.FAILED, error.message
-        except Exception as error:
-            log.debug("%s failed", target.name, exc_info=True)
-            return Outcome.FAILED, f"unexpected {type(error).__name__}; LOG_LEVEL=DEBUG shows where"
+        except Exception as error:  # noqa: BLE001  a bug that one channel lays bare must not cost the others theirs
+            return await self._trouble(target, error), _reason(error)
         if run.tally.requests == 0:
             return Outcome.UNCHANGED, ""
         if run.remaining == 0:
             return Outcome.COMPLETE, ""
-        if goal.target is not None and run.tally.held >= goal.target:
-            return Outcome.TARGET_MET, ""
-        return Outcome.PARTIAL, ""
+        met = goal.target is not None and run.tally.held >= goal.target
+        return (Outcome.TARGET_MET if met else Outcome.PARTIAL), ""
+
+    async def _trouble(self, target: Target, error: Exception) -> Outcome:
+        """Record what Discord said of a channel that ended early."""
+        if isinstance(error, ChannelForbidden):
+            await self._places.mark_unreadable(target.channel.channel_id, error.message)
+            return Outcome.UNREADABLE
+        if isinstance(error, ChannelNotFound):
+            await self._places.mark_gone(target.channel.channel_id)
+            return Outcome.GONE
+        log.debug("%s failed", target.name, exc_info=error)
+        return Outcome.FAILED
 
     def summary(self, seconds: float, *, interrupted: bool, fatal: str) -> Summary:
         """Add up what became of the channels."""
@@ -283,6 +312,25 @@ class _Run:
             interrupted=interrupted,
             fatal=fatal,
         )
+
+
+def _progress(options: BackfillOptions, channel: Channel, state: ChannelState, current: int | None = None) -> Progress:
+    goal = options.goal(channel.channel_id)
+    return progress_of(
+        goal,
+        channel.last_message_id,
+        state.covered,
+        held=state.held,
+        current=current,
+        total=counted_messages(channel),
+        most_pages=deepening_bound(goal, state.covered),
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, JunkieError):
+        return error.message
+    return f"unexpected {type(error).__name__}; LOG_LEVEL=DEBUG shows where"
 
 
 def _ended(target: Target, outcome: Outcome, held: int, wanted: int | None, reason: str = "") -> ChannelEnded:

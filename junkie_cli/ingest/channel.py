@@ -13,6 +13,7 @@ from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Draw, Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
 from junkie_cli.ingest import events
+from junkie_cli.ingest.estimate import Left, Outlook
 from junkie_cli.ingest.events import Emit
 from junkie_cli.ingest.planner import walk
 from junkie_cli.ingest.steps import (
@@ -70,13 +71,20 @@ class Tally:
 class ChannelRun:
     """Brings one channel to its goal. `tally` says how far it came, also after an error."""
 
-    def __init__(self, tools: Tools, name: str, view: View, goal: Goal, held: int) -> None:
+    def __init__(self, tools: Tools, name: str, view: View, goal: Goal, held: int, *, total: int | None = None) -> None:
+        """`held` messages are archived; `total` is how many there are, where Discord told."""
         self.tools = tools
         self.channel_id = view.channel_id
         self.name = name
         self.tally = Tally(held, view.covered)
         self._view = view
         self._goal = goal
+        self._outlook = Outlook(goal, view.last_id, view.covered, held=held, total=total)
+
+    @property
+    def left(self) -> Left:
+        """How many requests the channel still needs, as far as anybody can say."""
+        return self._outlook.left
 
     @property
     def remaining(self) -> int:
@@ -110,6 +118,7 @@ class ChannelRun:
                 held=tally.held,
                 remaining=self.remaining,
                 requests=tally.requests,
+                left=self._outlook.page(store.phase, tally.covered, messages=len(page.ids), held=tally.held),
             )
         )
 
@@ -117,6 +126,8 @@ class ChannelRun:
         """Pass on what the planner reports. Where the target is all, the number held so far stands for it."""
         held = self.tally.held
         event: events.Event
+        if isinstance(action, IterationBegins | IterationEnds) and action.current is not None:
+            self._outlook.counted(action.current)
         match action:
             case CatchUpBegins(after):
                 event = events.CatchUpBegan(self.channel_id, self.name, after)
@@ -211,6 +222,7 @@ class _Lane:
             seen=draw.seen,
             claim=claim,
             known=() if store.from_empty_page else draw.known,
+            asked_at=draw.at,
             complete=self._tools.complete,
         )
         async with self._tools.slots:

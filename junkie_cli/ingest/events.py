@@ -1,13 +1,23 @@
 """What ingest reports while it works. It never prints: a terminal's bars, log lines and NDJSON are three renderings of these.
 
-Each event is a frozen dataclass. Ids are snowflakes; counts are messages unless their name says otherwise.
+Each event is a frozen dataclass. Ids are snowflakes; counts are messages unless their name says otherwise. `docs/events.md`
+lists them all as NDJSON; there `Snowflake` and `Span`, which need 64 bits, are strings.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated, Final
 
-from junkie_cli.ingest.planner import Phase
+from junkie_cli.ingest.estimate import NOTHING, Left
+from junkie_cli.ingest.steps import Phase
+
+WIDE: Final = "64 bits"
+"""Marks a number that doesn't fit a double, which is all that some readers of JSON have."""
+
+Snowflake = Annotated[int, WIDE]
+Span = Annotated[int, WIDE]
+"""A number of ids. Shifted right by 22 bits it is a number of ms."""
 
 
 class Outcome(StrEnum):
@@ -25,6 +35,9 @@ class Outcome(StrEnum):
 
     UNREADABLE = "unreadable"
     GONE = "gone"
+    BUSY = "busy"
+    """Another command works on it."""
+
     FAILED = "failed"
 
     @property
@@ -47,18 +60,19 @@ class DiscoveryBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChannelsFound(Event):
-    """What the run will work on. `channels` holds those that can be read."""
+    """What the run will work on. `channels` counts those that can be read; `requests` is the least that they all need."""
 
     channels: int
     unreadable: int
     guilds: int
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelEvent(Event):
-    """Base of what concerns one channel. `name` is as people see it, `#general` or `#general › a thread`."""
+    """Base of what concerns one channel. `name` is as people see it: `#general`, a thread after its channel."""
 
-    channel_id: int
+    channel_id: Snowflake
     name: str
 
 
@@ -66,18 +80,20 @@ class ChannelEvent(Event):
 class ChannelBegan(ChannelEvent):
     """Work on a channel begins. The ids say what its life spans: `[floor, last_id]`; `held` messages are archived."""
 
-    floor: int
-    last_id: int
+    floor: Snowflake
+    last_id: Snowflake
     held: int
-    remaining: int
+    remaining: Span
     """How many ids of the span are not covered yet: a measure of time, not of messages."""
+
+    left: Left = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class CatchUpBegan(ChannelEvent):
     """Messages newer than `after` are fetched."""
 
-    after: int
+    after: Snowflake
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,7 @@ class IterationEnded(ChannelEvent):
 
 @dataclass(frozen=True, slots=True)
 class PageStored(ChannelEvent):
-    """A page is in the archive. `remaining` is as in ChannelBegan."""
+    """A page is in the archive. `remaining` is as in ChannelBegan; `requests` counts the channel's so far, `left` what it still needs."""
 
     phase: Phase
     fetched: int
@@ -112,8 +128,9 @@ class PageStored(ChannelEvent):
     edited: int
     deleted: int
     held: int
-    remaining: int
+    remaining: Span
     requests: int
+    left: Left = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

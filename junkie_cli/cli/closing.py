@@ -1,0 +1,73 @@
+"""The last words of a run: what was done, and what needs a person."""
+
+import logging
+from typing import Final
+
+from junkie_cli.cli.figures import count, duration
+from junkie_cli.cli.output import shown
+from junkie_cli.ingest.events import ChannelEnded, Event, Outcome, Summary
+
+_NAMED: Final = 8
+"""How many channels of one trouble are named."""
+
+_NAME_LENGTH: Final = 60
+
+RESUME: Final = "Interrupted. Everything fetched so far is kept; run the same command again to go on."
+
+
+class Closing:
+    """Remembers what went wrong while a run goes on."""
+
+    def __init__(self) -> None:
+        self._troubles: list[ChannelEnded] = []
+
+    def note(self, event: Event) -> None:
+        """Take notice of an event."""
+        if isinstance(event, ChannelEnded) and event.outcome.is_trouble:
+            self._troubles.append(event)
+
+    def lines(self, summary: Summary) -> list[tuple[int, str]]:
+        """Return the closing lines, each with its level of `logging`."""
+        lines: list[tuple[int, str]] = []
+        if summary.channels or not summary.fatal:
+            # What was fatal before a channel was found is told by the error itself.
+            lines += [(logging.INFO, _seed(summary)), (logging.INFO, _done(summary))]
+        lines += [(logging.WARNING, line) for line in self._grouped(Outcome.UNREADABLE, "can't be read")]
+        lines += [(logging.WARNING, line) for line in self._grouped(Outcome.FAILED, "failed")]
+        if summary.interrupted:
+            lines.append((logging.WARNING, RESUME))
+        return lines
+
+    def _grouped(self, outcome: Outcome, what: str) -> list[str]:
+        """Return a heading and a line for each reason, with the channels that share it."""
+        names: dict[str, list[str]] = {}
+        for end in self._troubles:
+            if end.outcome is outcome:
+                names.setdefault(end.reason or "no reason was given", []).append(_short(end.name))
+        if not names:
+            return []
+        total = sum(map(len, names.values()))
+        return [f"{count(total, 'channel')} {what}:"] + [
+            f"  {shown(reason)}: {_listed(names[reason])}" for reason in sorted(names, key=lambda r: -len(names[r]))
+        ]
+
+
+def _seed(summary: Summary) -> str:
+    return f"Summary: {summary.successes}/{summary.channels} channels successful, {summary.errors} failed"
+
+
+def _done(summary: Summary) -> str:
+    return (
+        f"{count(summary.new, 'new message')}, {summary.edited:,} edited, {summary.deleted:,} deleted; "
+        f"{count(summary.requests, 'request')} in {duration(summary.seconds)}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _short(name: str) -> str:
+    name = shown(name)
+    return name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…"

@@ -1,0 +1,96 @@
+"""A run as log lines, each event in at most one: what a cron job's mail or a container's log shows."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from junkie_cli.cli.closing import Closing
+from junkie_cli.cli.figures import percent
+from junkie_cli.cli.output import shown
+from junkie_cli.ingest import events
+from junkie_cli.ingest.events import ChannelEnded, Emit, Event, Outcome, Summary
+
+log: Final = logging.getLogger("junkie")
+
+
+class Line(NamedTuple):
+    """A line and how much it matters, in the levels of `logging`."""
+
+    level: int
+    text: str
+
+
+@contextmanager
+def logged() -> Iterator[Emit]:
+    """Log events, and a closing word at the end of the run."""
+    closing = Closing()
+
+    def emit(event: Event) -> None:
+        closing.note(event)
+        if isinstance(event, Summary):
+            for level, text in closing.lines(event):
+                log.log(level, "%s", text)
+        elif (line := line_of(event)) is not None:
+            log.log(line.level, "%s", line.text)
+
+    yield emit
+
+
+def line_of(event: Event) -> Line | None:  # noqa: PLR0911  one return for each kind of event
+    """Return the line for an event, None where there is nothing to say.
+
+    Where the target is "all", the number known so far stands for it.
+    """
+    match event:
+        case events.DiscoveryBegan(guild):
+            return Line(logging.INFO, f"Looking for channels in {shown(guild)}" if guild else "Looking for channels")
+        case events.ChannelsFound(channels=channels):
+            return Line(logging.INFO, f"Found {channels} channels to backfill")
+        case events.CatchUpBegan(_, name, after):
+            return Line(logging.INFO, f"↑ Catching up {shown(name)} (after ID {after})")
+        case events.InitialFetchBegan(_, name):
+            return Line(logging.INFO, f"⚡ No existing data for {shown(name)}. Performing initial fetch...")
+        case events.IterationBegan(_, name, number, current, target):
+            target = current if target is None else target
+            need = max(target - current, 0)
+            return Line(logging.INFO, f"↓ {shown(name)} iteration {number}: {current}/{target} (need {need} more)")
+        case events.IterationEnded(current=current, target=target):
+            return Line(logging.INFO, f"✓ Progress: {_of(current, target)}")
+        case events.PageStored():
+            changes = f"{event.new} new, {event.edited} edited, {event.deleted} deleted"
+            return Line(logging.DEBUG, f"{shown(event.name)}: stored a page of {event.fetched}: {changes}")
+        case events.Waiting(_, name, seconds):
+            return Line(logging.DEBUG, f"{shown(name)}: its rate limit allows the next request in {seconds:.1f} s")
+        case ChannelEnded():
+            return ending(event)
+        case _:
+            return None
+
+
+def ending(end: ChannelEnded) -> Line:
+    """Return the line for a channel whose work is over."""
+    name = shown(end.name)
+    fetched = f"Fetched {end.fetched} messages"
+    match end.outcome:
+        case Outcome.COMPLETE | Outcome.TARGET_MET | Outcome.UNCHANGED:
+            # An unchanged server has thousands of them, and nothing to tell.
+            level = logging.DEBUG if end.outcome is Outcome.UNCHANGED else logging.INFO
+            return Line(level, f"✓ Completed {name}: {_of(end.held, end.target)} - {fetched}")
+        case Outcome.PARTIAL if end.target is None:
+            return Line(logging.INFO, f"↓ Stopped {name}: {end.held} messages held, older ones remain - {fetched}")
+        case Outcome.PARTIAL:
+            return Line(logging.INFO, f"↓ Stopped {name}: {_of(end.held, end.target)}, older ones remain - {fetched}")
+        case Outcome.GONE:
+            return Line(logging.WARNING, f"✗ {name} no longer exists on Discord; what is archived of it is kept")
+        case Outcome.BUSY:
+            return Line(logging.INFO, f"✗ {name} was left out: another command works on it")
+        case Outcome.UNREADABLE:
+            return Line(logging.WARNING, f"✗ {name} can't be read: {shown(end.reason)}")
+        case _:
+            return Line(logging.WARNING, f"✗ {name} failed: {shown(end.reason)}")
+
+
+def _of(current: int, target: int | None) -> str:
+    target = current if target is None else target
+    return f"{current}/{target} ({percent(current, target)}%)"
