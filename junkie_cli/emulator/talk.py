@@ -126,7 +126,7 @@ class Talk(State):
         if channel.guild is None:
             return next(user for user in channel.recipients if user is not self.bot)
         people = [member.user for member in channel.guild.members.values() if not member.user.bot]
-        return self.random.choice(people)
+        return self.random.choice(people or [self.bot])
 
 
 def reference(channel: Channel, message_id: int, kind: int = 0) -> dict[str, Any]:

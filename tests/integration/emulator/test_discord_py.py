@@ -196,14 +196,13 @@ async def test_direct_messages_need_no_guild(emulator: Emulator, client: discord
     assert (await client.http.get_channel(dm.id))["type"] == ChannelType.DM
 
 
-async def test_discord_py_understands_the_rate_limit(emulator: Emulator, client: discord.Client) -> None:
-    emulator.control.set_limits(Limits(messages=Rate(2, 0.2), headers="wrong"))
+async def test_discord_py_understands_a_429(emulator: Emulator, client: discord.Client) -> None:
+    emulator.control.set_limits(Limits(messages=Rate(100, 5.0)))
+    emulator.control.fault("429", skip=1, times=2, retry_after=0.01)
     general = emulator.control.named("general")
     for _ in range(5):
         assert len(await client.http.logs_from(general, 100)) == 100
-    counts = emulator.control.counts()
-    assert counts.statuses[200] == 6
-    assert 1 <= counts.statuses[429] <= 4
+    assert emulator.control.counts().statuses == {200: 6, 429: 2}
 
 
 async def test_an_empty_channel_and_a_thread_say_so(emulator: Emulator, client: discord.Client) -> None:
