@@ -11,7 +11,7 @@ from typing import Final
 
 from junkie_cli.emulator.pages import dumps
 
-STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+STATUSES: Final = frozenset({401, 403, 404, 429, 500, 502, 503, 504})
 KINDS: Final = frozenset(
     {
         *(str(status) for status in STATUSES),

@@ -63,9 +63,12 @@ class Reply:
         return self.value if isinstance(self.value, bytes) else pages.dumps(self.value)
 
 
-def unauthorized() -> ApiError:
-    """Return what a wrong token gets."""
-    return ApiError(401, 0, "401: Unauthorized")
+def refused(status: int) -> ApiError:
+    """Return the error that Discord has for 401, 403 or 404 on a channel."""
+    code, message = {401: (0, "401: Unauthorized"), 403: (50001, "Missing Access"), 404: (10003, "Unknown Channel")}[
+        status
+    ]
+    return ApiError(status, code, message)
 
 
 def answer(world: World, press: pages.Press, call: Call) -> Reply:
@@ -223,9 +226,9 @@ def _my_guild(world: World, call: Call) -> Guild:
 
 def _visible(world: World, call: Call) -> Channel:
     if (channel := world.channels.get(call.ids["channel_id"])) is None:
-        raise ApiError(404, 10003, "Unknown Channel")
+        raise refused(404)
     if not permissions.may_view(channel, world.bot.id):
-        raise ApiError(403, 50001, "Missing Access")
+        raise refused(403)
     return channel
 
 
@@ -234,7 +237,7 @@ def _open(world: World, call: Call) -> Channel:
     if not channel.holds_messages:
         raise ApiError(400, 50024, "Cannot execute action on this channel type")
     if not permissions.may_open(channel, world.bot.id):
-        raise ApiError(403, 50001, "Missing Access")
+        raise refused(403)
     return channel
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from junkie_cli.emulator import rest
 from junkie_cli.emulator.control import Control
-from junkie_cli.emulator.faults import PAGE_KINDS, STATUSES, Fault
+from junkie_cli.emulator.faults import PAGE_KINDS, Fault
 from junkie_cli.emulator.limits import VIA, Limits, Refusal, refusal
 from junkie_cli.emulator.pages import Press, dumps
 from junkie_cli.emulator.remote import Remote
@@ -116,7 +116,7 @@ class _Desk:
 
     async def _answer(self, request: web.Request, call: rest.Call) -> web.StreamResponse:
         if not rest.ROUTES[call.route].open and request.headers.get("Authorization") != f"Bot {self.token}":
-            return _error(rest.unauthorized())
+            return _error(rest.refused(401))
         headers, refused = self._traffic.limiter.admit(call.route, call.major)
         if refused is not None:
             return _refused(refused)
@@ -152,7 +152,9 @@ class _Desk:
         """Return what to answer instead of computing anything, if the fault is of that sort."""
         if fault.kind == "429":
             return _refused(refusal(fault.retry_after, scope=fault.scope, headers=headers))
-        if fault.kind.isdecimal() and int(fault.kind) in STATUSES:
+        if fault.kind in {"401", "403", "404"}:
+            return _error(rest.refused(int(fault.kind)), headers)
+        if fault.kind.isdecimal():
             return web.Response(
                 status=int(fault.kind),
                 text="upstream connect error",

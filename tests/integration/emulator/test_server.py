@@ -68,7 +68,7 @@ async def test_unknown_paths_and_tokens(emulator: Emulator, http: aiohttp.Client
         assert response.status == 200
 
 
-@pytest.mark.parametrize("kind", ["500", "502", "503", "504"])
+@pytest.mark.parametrize("kind", ["401", "403", "404", "500", "502", "503", "504"])
 async def test_a_status_strikes_so_many_times(
     emulator: Emulator, http: aiohttp.ClientSession, channel_id: int, kind: str
 ) -> None:
