@@ -63,7 +63,8 @@ async def assert_equals_truth(database: Database, truths: Mapping[int, list[Payl
     """Fail unless every channel's rows are the truth, and its coverage is whole."""
     await assert_claims_hold(database, truths)
     for channel_id, truth in truths.items():
-        assert differences(await archived(database, channel_id), truth, channel_id) == []
+        wrong = differences(await archived(database, channel_id), truth, channel_id)
+        assert not wrong, "\n".join(wrong[:5])
         if truth:
             covered = await coverage(database, channel_id)
             assert covered.covers(channel_id, int(truth[-1]["id"]) + 1), f"channel {channel_id}: {covered}"

@@ -40,6 +40,9 @@ LOSS_TRIES: Final = 8
 _POOL_WAIT: Final = 5.0
 """Seconds after which a wait for a pooled connection is worth a look at the server."""
 
+_START_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between the looks at a server that says, when we open it, that it is starting up."""
+
 _PREPARE_AFTER: Final = 3
 """Executions of one statement on a connection before it is prepared there."""
 
@@ -301,7 +304,7 @@ async def _configure(connection: Connection) -> None:
 
 async def _first_connection(address: Address) -> Connection:
     """Connect, waiting a little only for a server that says it is starting up."""
-    for pause in (0.2, 0.5, 1.0, 2.0, 4.0, None):
+    for pause in (*_START_PAUSES, None):
         try:
             return await connect(address)
         except psycopg.Error as error:

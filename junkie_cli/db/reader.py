@@ -26,9 +26,10 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is read before a request is sent: its `seen`, and the archived ids that its answer may span."""
+    """What is read before a request is sent: its `seen`, the database's time, and the archived ids the answer may span."""
 
     seen: int
+    at: datetime
     known: tuple[int, ...]
 
 
@@ -65,7 +66,7 @@ class Reader:
         row = await self._row(
             "draw_ascending" if ascending else "draw", channel_id=channel_id, lo=window.lo, hi=window.hi, most=most
         )
-        return Draw(row[0], tuple(row[1]))
+        return Draw(row[0], row[1], tuple(row[2]))
 
     async def known_near(
         self, channel_id: int, snowflake: int, *, above: bool, but_not: Sequence[int] = ()

@@ -9,11 +9,13 @@ Invariants:
 - Text is blanked only by a newer edit, never by a page that may lack the content intent.
 - REST never replaces a nick: it knows the global name of now, the row knows the name of then.
 - A row adopted from elsewhere (`seen` 0) yields to whatever Discord says.
+- A copy that came inside a reply lacks keys that the message itself has. It is stored with its `seen` negated, until the
+  message itself was seen; then keys are filled in, and text follows the newer of the two.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from junkie_cli.equality import same
 from junkie_cli.models import Message
@@ -37,25 +39,42 @@ class Incoming:
     """A message as Discord just showed it.
 
     `complete` is False where the content intent may be missing. `nick_known` is True for what the gateway told.
+    `partial` is True for a copy inside a reply.
     """
 
     message: Message
     seen: int
     complete: bool = True
     nick_known: bool = False
+    partial: bool = False
 
     @property
     def key(self) -> Key:
         """Its place."""
         return Key(self.message.channel_id, self.message.message_id)
 
+    @property
+    def mark(self) -> int:
+        """What the column `seen` holds: negative for a copy."""
+        return -self.seen if self.partial else self.seen
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A row of the archive."""
+    """A row of the archive; `mark` is its column `seen`."""
 
     message: Message
-    seen: int
+    mark: int
+
+    @property
+    def seen(self) -> int:
+        """When it was asked for."""
+        return abs(self.mark)
+
+    @property
+    def partial(self) -> bool:
+        """Whether only a copy inside a reply was seen yet."""
+        return self.mark < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +120,14 @@ class Place:
 class Decision:
     """What to write, each list sorted by key.
 
-    `edited` pairs the new row with the old one; `taken_back` are inferred tombstones to remove; `kept_out` counts what
+    `edited` pairs the new row with the old one; of these `completed` were copies or rows of another program, which no
+    one edited. `taken_back` are inferred tombstones to remove; `kept_out` counts what
     a tombstone or rule refused, `stale` what something newer had already replaced.
     """
 
     new: list[Incoming] = field(default_factory=list)
     edited: list[tuple[Incoming, Stored]] = field(default_factory=list)
+    completed: int = 0
     taken_back: list[Key] = field(default_factory=list)
     kept_out: int = 0
     stale: int = 0
@@ -146,29 +167,38 @@ def decide(
             decision.taken_back.append(key)
         if (old := stored.get(key)) is None:
             decision.new.append(incoming)
-        elif old.seen > incoming.seen:
+        elif old.seen > incoming.seen and (not old.partial or incoming.partial):
             decision.stale += 1
-        elif not same(merged := merge(old, incoming), old.message) or old.seen == ADOPTED:
-            decision.edited.append((replace(incoming, message=merged), old))
+        elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
+            decision.edited.append((merged, old))
+            decision.completed += old.mark <= ADOPTED
     return decision
 
 
-def merge(old: Stored, incoming: Incoming) -> Message:
-    """Return the row that a newer showing of a stored message makes."""
+def merge(old: Stored, incoming: Incoming) -> Incoming:
+    """Return the row that another showing of a stored message makes; newer, unless the row is only a copy."""
     was, now = old.message, incoming.message
-    if old.seen == ADOPTED:
-        return now
+    if old.mark == ADOPTED:
+        return incoming
+    if old.partial and not incoming.partial and old.seen > incoming.seen:
+        filled = replace(was, type=now.type, reply_to=now.reply_to, extra=_joined(now.extra, was.extra))
+        return replace(incoming, message=filled, seen=old.seen)
+    if incoming.partial:
+        now = replace(now, extra=_joined(was.extra, now.extra))
+        incoming = replace(incoming, partial=old.partial)
     if not incoming.nick_known and now.author_id == was.author_id and was.author_name:
         now = replace(now, author_name=was.author_name)
-    if incoming.complete and _newer_edit(was, now):
-        return now
-    if not now.content and was.content:
-        now = replace(now, content=was.content)
-    if not incoming.complete and was.extra:
-        kept = {key: value for key, value in was.extra.items() if key in _CONTENT_KEYS}
-        if kept:
-            now = replace(now, extra=kept | (now.extra or {}))
-    return now
+    if not incoming.complete or not _newer_edit(was, now):
+        if not now.content and was.content:
+            now = replace(now, content=was.content)
+        if not incoming.complete:
+            kept = {key: value for key, value in (was.extra or {}).items() if key in _CONTENT_KEYS}
+            now = replace(now, extra=_joined(kept, now.extra))
+    return replace(incoming, message=now)
+
+
+def _joined(under: dict[str, Any] | None, over: dict[str, Any] | None) -> dict[str, Any] | None:
+    return (under or {}) | (over or {}) or None
 
 
 def _newer_edit(was: Message, now: Message) -> bool:

@@ -8,14 +8,15 @@ retries it after a deadlock or a lost connection) and gives the same result.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Range
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
-from junkie_cli.db.reconcile import Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
+from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
 from junkie_cli.db.text import dump_json, escape, unescape
 from junkie_cli.models import Message, Page, User
 
@@ -38,12 +39,16 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction writes: messages, deletions (applied after them), authors, and a claim per channel."""
+    """What one transaction writes: messages, deletions (applied after them), authors, and a claim per channel.
+
+    `asked_at` is a time of the database's clock before the claims' pages were asked for.
+    """
 
     messages: Sequence[Incoming] = ()
     deletions: Sequence[Deletion] = ()
     users: Sequence[User] = ()
-    claims: dict[int, Range] = field(default_factory=dict)
+    claims: Mapping[int, Range] = field(default_factory=dict)
+    asked_at: datetime | None = None
 
     @property
     def channel_ids(self) -> list[int]:
@@ -67,11 +72,17 @@ class Written:
 
 
 def page_batch(
-    page: Page, *, seen: int, claim: Range | None, known: Collection[int] = (), complete: bool = True
+    page: Page,
+    *,
+    seen: int,
+    claim: Range | None,
+    known: Collection[int] = (),
+    asked_at: datetime | None = None,
+    complete: bool = True,
 ) -> Batch:
     """Return what a page writes.
 
-    `seen` was drawn before the page was asked for, and `known` are archived ids that were read before that too: those
+    `seen` was drawn at `asked_at`, before the page was asked for, and `known` are archived ids that were read then: those
     inside the claim that the page lacks are inferred to be deleted, unless the page is empty. `complete` is False where
     the page may lack the content intent.
     """
@@ -79,22 +90,18 @@ def page_batch(
     own = [Incoming(message, seen, complete=complete) for message in page.messages]
     shown = {incoming.key for incoming in own}
     # What came along in replies is as fresh, but where the page has the message itself, that one counts.
-    referenced = [Incoming(message, seen, complete=complete) for message in page.referenced]
+    referenced = [Incoming(message, seen, complete=complete, partial=True) for message in page.referenced]
     deletions: list[Deletion] = []
     if claim is not None and page.ids:
-        lacking = sorted(set(known).intersection(range_of(claim, known)) - set(page.ids))
+        lacking = sorted({snowflake for snowflake in known if snowflake in claim} - set(page.ids))
         deletions = [Deletion(Key(channel_id, message_id), seen, "inferred") for message_id in lacking]
     return Batch(
         messages=[*(incoming for incoming in referenced if incoming.key not in shown), *own],
         deletions=deletions,
         users=page.users,
         claims={} if claim is None else {channel_id: claim},
+        asked_at=asked_at,
     )
-
-
-def range_of(claim: Range, ids: Iterable[int]) -> set[int]:
-    """Return the ids that lie inside the claim."""
-    return {snowflake for snowflake in ids if claim.lo <= snowflake < claim.hi}
 
 
 class Writer:
@@ -140,33 +147,37 @@ class Writer:
             grown[deletion.key.channel_id] -= 1
 
         async with connection.pipeline():
-            if decision.taken_back:
-                await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
-            if decision.new:
-                await connection.execute(query("insert_messages"), _columns(decision.new))
-            if decision.edited:
-                changed = [incoming for incoming, _ in decision.edited]
-                if self._keep_revisions:
-                    seens = [incoming.seen for incoming in changed]
-                    await connection.execute(
-                        query("insert_revisions"), _keys(i.key for i in changed) | {"seens": seens}
-                    )
-                await connection.execute(query("update_messages"), _columns(changed))
-            if deletions:
-                await self._delete(connection, deletions)
+            await self._apply(connection, decision, deletions)
             if users:
                 seen = max((incoming.seen for incoming in messages), default=0)
                 await connection.execute(query("upsert_users"), _user_columns(users, seen))
-            await self._raise_last_messages(connection, batch, state)
+            await _raise_last_messages(connection, batch, state)
             cover = await connection.execute(query("cover"), _claim_columns(batch, grown))
         held = {channel_id: count for channel_id, _, count in await cover.fetchall()}
         return Written(
             new=len(decision.new),
-            edited=len(decision.edited),
+            edited=len(decision.edited) - decision.completed,
             deleted=len(dropped),
             kept_out=decision.kept_out,
             held=held,
         )
+
+    async def _apply(
+        self, connection: "AsyncConnection[Any]", decision: Decision, deletions: Sequence[Deletion]
+    ) -> None:
+        if decision.taken_back:
+            await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
+        if decision.new:
+            await connection.execute(query("insert_messages"), _columns(decision.new))
+        changed = [incoming for incoming, _ in decision.edited]
+        replaced = [incoming for incoming, old in decision.edited if old.mark > ADOPTED]
+        if replaced and self._keep_revisions:
+            seens = {"seens": [incoming.seen for incoming in replaced]}
+            await connection.execute(query("insert_revisions"), _keys(i.key for i in replaced) | seens)
+        if changed:
+            await connection.execute(query("update_messages"), _columns(changed))
+        if deletions:
+            await self._delete(connection, deletions)
 
     async def _delete(self, connection: "AsyncConnection[Any]", deletions: Sequence[Deletion]) -> None:
         keys = _keys(deletion.key for deletion in deletions)
@@ -178,17 +189,6 @@ class Writer:
             await connection.execute(query("delete_messages"), keys)
             await connection.execute(query("delete_revisions"), keys)
 
-    async def _raise_last_messages(self, connection: "AsyncConnection[Any]", batch: Batch, state: "_State") -> None:
-        higher = {
-            channel_id: claim.hi - 1
-            for channel_id, claim in batch.claims.items()
-            if claim.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
-        }
-        if higher:
-            await connection.execute(
-                query("raise_last_message"), {"channel_ids": list(higher), "message_ids": list(higher.values())}
-            )
-
 
 @dataclass(slots=True)
 class _State:
@@ -199,6 +199,18 @@ class _State:
     tombstones: dict[Key, Tombstone]
     rules: list[Rule]
     stored: dict[Key, Stored]
+
+
+async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch, state: _State) -> None:
+    higher = {
+        channel_id: claim.hi - 1
+        for channel_id, claim in batch.claims.items()
+        if claim.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
+    }
+    if higher:
+        await connection.execute(
+            query("raise_last_message"), {"channel_ids": list(higher), "message_ids": list(higher.values())}
+        )
 
 
 async def _read_under_locks(connection: "AsyncConnection[Any]", batch: Batch, messages: Sequence[Incoming]) -> _State:
@@ -227,7 +239,7 @@ async def _read_under_locks(connection: "AsyncConnection[Any]", batch: Batch, me
 
 
 def message_of(row: Sequence[Any]) -> Message:
-    """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra, …"""
+    """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra."""
     return Message(
         channel_id=row[0],
         message_id=row[1],
@@ -276,7 +288,7 @@ def _columns(rows: Sequence[Incoming]) -> dict[str, Any]:
         "channel_ids": [message.channel_id for message in messages],
         "message_ids": [message.message_id for message in messages],
         "author_ids": [message.author_id for message in messages],
-        "seens": [incoming.seen for incoming in rows],
+        "seens": [incoming.mark for incoming in rows],
         "edited_ats": [message.edited_at for message in messages],
         "reply_tos": [message.reply_to for message in messages],
         "types": [message.type for message in messages],
@@ -305,4 +317,5 @@ def _claim_columns(batch: Batch, grown: dict[int, int]) -> dict[str, Any]:
         "los": [None if claim is None else claim.lo for claim in claims],
         "his": [None if claim is None else claim.hi for claim in claims],
         "grown": [grown[channel_id] for channel_id in channel_ids],
+        "asked_at": batch.asked_at,
     }

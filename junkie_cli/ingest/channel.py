@@ -4,14 +4,15 @@ While the next page is fetched, the one before it is written: a walk has at most
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Draw, Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
+from junkie_cli.errors import JunkieError
 from junkie_cli.ingest import events
 from junkie_cli.ingest.estimate import Left, Outlook
 from junkie_cli.ingest.events import Emit
@@ -191,21 +192,35 @@ class _Lane:
     async def _fetch_while_writing(self, fetch: Fetch) -> tuple[int, ...]:
         if self._unwritten is None:
             self._page = await self._fetch(fetch)
-        else:
-            _, self._page = await side_by_side(self._write(), self._fetch(fetch))
-        return self._page.ids
+            return self._page.ids
+        # What that page brought inside replies is known before the next one is asked for.
+        brought = [m.message_id for m in self._unwritten[0].referenced if m.channel_id == self._run.channel_id]
 
-    async def _fetch(self, fetch: Fetch) -> Page:
+        async def fetched() -> Page | JunkieError:
+            try:
+                return await self._fetch(fetch, brought)
+            except JunkieError as error:
+                # The page in hand is written all the same.
+                return error
+
+        _, page = await side_by_side(self._write(), fetched())
+        if isinstance(page, JunkieError):
+            raise page
+        self._page = page
+        return page.ids
+
+    async def _fetch(self, fetch: Fetch, brought: Sequence[int] = ()) -> Page:
         @asynccontextmanager
         async def place() -> AsyncIterator[None]:
             async with self._tools.slots:
                 # Drawn for each attempt, just before it is sent.
-                self._draw = await self._tools.reader.draw(
+                draw = await self._tools.reader.draw(
                     self._run.channel_id,
                     fetch.window,
                     ascending=fetch.request.after is not None,
                     most=KNOWN_PER_PAGE,
                 )
+                self._draw = replace(draw, known=(*draw.known, *brought))
                 yield
 
         self._run.tally.requests += 1

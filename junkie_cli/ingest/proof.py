@@ -87,8 +87,6 @@ def _fetch(view: View, request: PageRequest, phase: Phase) -> Generator[Action, 
         try:
             check(request, ids)
         except MalformedPage:
-            # Its rows are worth having, its order proves nothing.
-            yield Store(request, None, phase)
             if attempt == MALFORMED_TRIES - 1:
                 raise
         else:

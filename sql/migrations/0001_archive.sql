@@ -43,7 +43,8 @@ CREATE TABLE junkie.users (
 CREATE SEQUENCE junkie.seen;
 
 -- extra is all else of Discord's payload that is neither in a column nor empty nor a default; NULL for a plain message.
--- Columns are ordered so that a row needs no padding.
+-- seen is negative for a copy that came inside a reply, 0 for a row of another program. Columns are ordered so that a row
+-- needs no padding.
 CREATE TABLE junkie.messages (
     channel_id bigint NOT NULL,
     message_id bigint NOT NULL,

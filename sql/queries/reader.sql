@@ -1,7 +1,8 @@
 -- draw --
--- Draw a `seen` before a request is sent, and the archived ids below `hi` that the answer may span, newest first.
+-- Draw a `seen` and the time before a request is sent, and the archived ids below `hi` that the answer may span, newest first.
 SELECT
     nextval('junkie.seen') AS seen,
+    now() AS at,
     ARRAY(
         SELECT m.message_id FROM junkie.messages AS m
         WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
@@ -13,6 +14,7 @@ SELECT
 -- The same for the archived ids from `lo` upwards, oldest first.
 SELECT
     nextval('junkie.seen') AS seen,
+    now() AS at,
     ARRAY(
         SELECT m.message_id FROM junkie.messages AS m
         WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
