@@ -37,7 +37,7 @@ CONFLICT_TRIES: Final = 10
 LOSS_TRIES: Final = 8
 """How often one transaction may lose its connection: a statement that fells the server must not do so for ever."""
 
-_POOL_WAIT: Final = 5.0
+_POOL_WAIT: Final = 1.0
 """Seconds after which a wait for a pooled connection is worth a look at the server."""
 
 _START_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
