@@ -17,13 +17,13 @@ import discord
 from discord.http import Route
 
 from junkie_cli import __version__
-from junkie_cli.client.answers import UNKNOWN_MESSAGE, read_json
+from junkie_cli.client.answers import UNKNOWN_MESSAGE
 from junkie_cli.client.discovery import Directory, GuildInventory, ListKey
 from junkie_cli.client.limiter import DEFAULT_RATE, Clock, GlobalLimiter, InvalidRequests, Sleep
 from junkie_cli.client.messages import Messages, Slot
 from junkie_cli.client.payload import Parsed, parse_message, read_id, user_from_payload
 from junkie_cli.client.threads import ThreadPage
-from junkie_cli.client.transport import LOGIN, Api, Line, Patience, tracing
+from junkie_cli.client.transport import LOGIN, Api, Line, Patience, parsed, tracing
 from junkie_cli.config import Settings
 from junkie_cli.errors import ChannelError, ChannelNotFound, DiscordUnavailable
 from junkie_cli.models import Access, FoundChannel, Guild, Page, PageRequest, User
@@ -132,6 +132,7 @@ async def open_client(
         patience,
     )
     Route.BASE = settings.api_url
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     async with AsyncExitStack() as stack:
         bot, me = await _login(line, token, stack)
         api = Api(line, bot.http)
@@ -156,14 +157,13 @@ async def _login(line: Line, token: Secret, stack: AsyncExitStack) -> tuple[disc
     opened: list[discord.Client] = []
 
     async def attempt() -> Any:
-        bot = discord.Client(intents=discord.Intents.none(), http_trace=tracing(line))
+        # No intent matters without a gateway; without this one discord.py warns.
+        bot = discord.Client(intents=discord.Intents(guilds=True), http_trace=tracing(line))
         bot.http.user_agent = USER_AGENT
         await bot.__aenter__()
         try:
             async with asyncio.timeout(LOGIN.timeout):
-                told: Any = await bot.http.static_login(token.reveal())
-            if isinstance(told, str):
-                told = read_json(told)
+                told = parsed(await bot.http.static_login(token.reveal()))
         except BaseException:
             # A session can't log in twice.
             await bot.close()

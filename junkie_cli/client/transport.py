@@ -192,7 +192,8 @@ class Api:
 
         async def attempt() -> Any:
             route = Route("GET", path, metadata=None, **ids)
-            return await self._http.request(route, params=params or {}, timeout=self._timeout, allow_redirects=False)
+            data = await self._http.request(route, params=params or {}, timeout=self._timeout, allow_redirects=False)
+            return parsed(data)
 
         return await self._line.insist(attempt, subject)
 
@@ -224,6 +225,14 @@ def tracing(line: Line) -> aiohttp.TraceConfig:
     return config
 
 
+def parsed(data: Any) -> Any:
+    """Return the value of what discord.py hands back: text, unless its type is exactly `application/json`.
+
+    Raises ValueError for what is no JSON.
+    """
+    return read_json(data) if isinstance(data, str) else data
+
+
 def reason_of(error: Exception) -> str:
     """Say in few words how an attempt failed; never with headers, which hold the token."""
     if type(error) is aiohttp.ClientConnectorError:
@@ -238,9 +247,7 @@ class _Value:
 
 async def _outcome(attempt: Callable[[], Awaitable[Any]]) -> _Value | Answer | Failed:
     try:
-        data = await attempt()
-        # discord.py parses only the exact content type `application/json`.
-        return _Value(read_json(data) if isinstance(data, str) else data)
+        return _Value(await attempt())
     except Refused as refused:
         return refused.answer
     except Failed as failure:
