@@ -55,10 +55,10 @@ def server(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def database(server_url: str, template: str = "template0") -> Iterator[str]:
+def database(server_url: str, template: str = "template0", encoding: str = "UTF8") -> Iterator[str]:
     """Give the URI of a new database, a copy of the template; it is dropped afterwards, connections or not."""
     name = f"junkie_test_{secrets.token_hex(6)}"
-    _create(server_url, name, template)
+    _create(server_url, name, template, encoding)
     try:
         yield address_of(server_url, name)
     finally:
@@ -92,11 +92,11 @@ def address_of(server_url: str, name: str) -> str:
     return urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 
-def _create(server_url: str, name: str, template: str) -> None:
+def _create(server_url: str, name: str, template: str, encoding: str = "UTF8") -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
-                sql.Identifier(name), sql.Identifier(template)
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'").format(
+                sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
             )
         )
 

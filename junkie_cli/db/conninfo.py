@@ -77,9 +77,9 @@ def _parsed(url: str) -> dict[str, str]:
 
 def _ambiguous(url: str) -> bool:
     """Tell whether a password with an unescaped @ or / makes parts of itself look like the host or the database."""
-    before_query = url.partition("?")[0].partition("://")[2]
-    authority, _, path = before_query.partition("/")
-    return authority.count("@") > 1 or "@" in path
+    # As libpq does it: the user ends at the first @ that no / precedes, and a ? does not end him.
+    authority, _, path = url.partition("://")[2].partition("/")
+    return authority.count("@") > 1 or "@" in path.partition("?")[0]
 
 
 def _place(parameters: dict[str, str]) -> str:
