@@ -4,6 +4,7 @@ A number out of its range is a usage error (exit 2) when it came from a flag, a 
 the environment: so ranges of settings stand in `config`, and flags are checked by typer.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,13 @@ Since = Annotated[
     str | None,
     typer.Option(metavar="DATE|ID|AGE", help="Nothing older than this: 2024-01-31, an id, or an age such as 7d."),
 ]
+
+
+def finite(number: float) -> float:
+    """Let through what a range does not tell from a number: a callback for options. Raises typer.BadParameter."""
+    if not math.isfinite(number):
+        raise typer.BadParameter(f"{number} is no number to reckon with.")
+    return number
 
 
 def read_selection(settings: Settings, *, threads: bool = True) -> "Selection":
