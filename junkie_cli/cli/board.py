@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from junkie_cli.ingest.estimate import Estimate, Left, Share, estimate
+from junkie_cli.ingest.estimate import WINDOW_REQUESTS, WINDOW_SECONDS, Estimate, Left, Share, estimate
 from junkie_cli.ingest.events import (
     ChannelBegan,
     ChannelEnded,
@@ -19,7 +19,6 @@ from junkie_cli.ingest.events import (
 RATE_WINDOW: Final = 10.0
 """Seconds over which a rate is taken: two of Discord's windows, so that it doesn't dance with them."""
 
-_PACE_AFTER: Final = 5.0
 _ESTIMATE_EVERY: Final = 1.0
 _IDLE: Final = 10.0
 _BUSY: Final = 3.0
@@ -120,7 +119,8 @@ class Board:
                 self.meter.add(now, event.fetched)
                 row.meter.add(now, event.fetched)
                 row.held, row.requests, row.left = event.held, event.requests, event.left
-                if now - row.began >= _PACE_AFTER:
+                # Before that a burst may have passed for a pace.
+                if row.requests > WINDOW_REQUESTS or now - row.began >= WINDOW_SECONDS:
                     row.pace = (now - row.began) / row.requests
             case Waiting(seconds=seconds):
                 row.waits_until = now + seconds

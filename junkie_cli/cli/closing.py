@@ -1,6 +1,7 @@
 """The last words of a run: what was done, and what needs a person."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from junkie_cli.cli.figures import count, duration
@@ -39,17 +40,20 @@ class Closing:
         return lines
 
     def _grouped(self, outcome: Outcome, what: str) -> list[str]:
-        """Return a heading and a line for each reason, with the channels that share it."""
-        names: dict[str, list[str]] = {}
-        for end in self._troubles:
-            if end.outcome is outcome:
-                names.setdefault(end.reason or "no reason was given", []).append(_short(end.name))
-        if not names:
-            return []
-        total = sum(map(len, names.values()))
-        return [f"{count(total, 'channel')} {what}:"] + [
-            f"  {shown(reason)}: {_listed(names[reason])}" for reason in sorted(names, key=lambda r: -len(names[r]))
-        ]
+        return grouped(what, [(end.name, end.reason) for end in self._troubles if end.outcome is outcome])
+
+
+def grouped(what: str, troubles: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a heading and a line for each reason, with the channels that share it. Troubles are names and reasons."""
+    if not troubles:
+        return []
+    names: dict[str, list[str]] = {}
+    for name, reason in troubles:
+        names.setdefault(reason or "no reason was given", []).append(_short(name))
+    # The reason that most channels share comes first.
+    by_number = sorted(names.items(), key=lambda item: -len(item[1]))
+    lines = [f"  {shown(reason)}: {_listed(sharing)}" for reason, sharing in by_number]
+    return [f"{count(len(troubles), 'channel')} {what}:", *lines]
 
 
 def _seed(summary: Summary) -> str:

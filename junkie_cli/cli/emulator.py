@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from junkie_cli.cli.options import finite
 from junkie_cli.errors import JunkieError, UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ def emulator(
     rate_limit: Annotated[
         int, typer.Option(help="Page requests per channel and window; 0: no limit, nor a global one.", min=0)
     ] = 5,
-    window: Annotated[float, typer.Option(help="Seconds of that window.", min=0.001)] = 5.0,
+    window: Annotated[float, typer.Option(help="Seconds of that window.", min=0.001, callback=finite)] = 5.0,
     global_limit: Annotated[int, typer.Option(help="Requests per second in all; 0: no limit.", min=0)] = 50,
     headers: Annotated[
         RateHeaders, typer.Option(help="Rate limit headers: the truth, wrong ones as Discord has sent them, or none.")
     ] = RateHeaders.TRUE,
-    latency: Annotated[float, typer.Option(help="Milliseconds that each answer takes.", min=0)] = 0,
+    latency: Annotated[float, typer.Option(help="Milliseconds that each answer takes.", min=0, callback=finite)] = 0,
+    exit_with_parent: Annotated[
+        bool, typer.Option("--exit-with-parent", hidden=True, help="Stop when stdin, a pipe, is closed.")
+    ] = False,
 ) -> None:
     """Run a local Discord until Ctrl-C.
 
@@ -57,18 +61,21 @@ def emulator(
     except ValueError as error:
         raise UsageError(str(error), hint="see `junkie emulator --help`") from error
     try:
-        asyncio.run(_serve(world, limits=limits, latency_ms=latency, port=port))
+        asyncio.run(_serve(world, limits=limits, latency_ms=latency, port=port, exit_with_parent=exit_with_parent))
     except OSError as error:
         raise JunkieError(f"port {port} can't be used: {error.strerror}", hint="take another, or --port 0") from error
 
 
-async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: int) -> None:
+async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: int, exit_with_parent: bool) -> None:
     from junkie_cli.emulator.server import running  # aiohttp only when it runs
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    if exit_with_parent:
+        # However whoever started us ends, the kernel closes the pipe's other end.
+        await loop.connect_read_pipe(lambda: _Leash(stopped), sys.stdin)
     async with running(world, limits=limits, latency_ms=latency_ms, port=port) as emulator:
         emulator.control.warm()
         sys.stdout.write(f"export DISCORD_API_URL={emulator.api_url}\nexport DISCORD_TOKEN={emulator.token}\n")
@@ -76,3 +83,13 @@ async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: i
         messages = sum(len(channel.messages) for channel in world.channels.values())
         sys.stderr.write(f"{len(world.channels)} channels, {messages:,} messages. Ctrl-C stops the emulator.\n")
         await stopped.wait()
+
+
+class _Leash(asyncio.Protocol):
+    """Stops the emulator when nobody holds the other end any more."""
+
+    def __init__(self, stopped: asyncio.Event) -> None:
+        self._stopped = stopped
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._stopped.set()

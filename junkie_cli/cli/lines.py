@@ -70,25 +70,26 @@ def line_of(event: Event) -> Line | None:  # noqa: PLR0911  one return for each 
 
 def ending(end: ChannelEnded) -> Line:
     """Return the line for a channel whose work is over."""
-    name = shown(end.name)
+    name, level = shown(end.name), logging.INFO
     fetched = f"Fetched {end.fetched} messages"
     match end.outcome:
         case Outcome.COMPLETE | Outcome.TARGET_MET | Outcome.UNCHANGED:
-            # An unchanged server has thousands of them, and nothing to tell.
-            level = logging.DEBUG if end.outcome is Outcome.UNCHANGED else logging.INFO
-            return Line(level, f"✓ Completed {name}: {_of(end.held, end.target)} - {fetched}")
-        case Outcome.PARTIAL if end.target is None:
-            return Line(logging.INFO, f"↓ Stopped {name}: {end.held} messages held, older ones remain - {fetched}")
+            text = f"✓ Completed {name}: {_of(end.held, end.target)} - {fetched}"
+            if end.outcome is Outcome.UNCHANGED:
+                # A server has thousands of them, and there is nothing to tell.
+                level = logging.DEBUG
         case Outcome.PARTIAL:
-            return Line(logging.INFO, f"↓ Stopped {name}: {_of(end.held, end.target)}, older ones remain - {fetched}")
-        case Outcome.GONE:
-            return Line(logging.WARNING, f"✗ {name} no longer exists on Discord; what is archived of it is kept")
+            held = f"{end.held} messages held" if end.target is None else _of(end.held, end.target)
+            text = f"↓ Stopped {name}: {held}, older ones remain - {fetched}"
         case Outcome.BUSY:
-            return Line(logging.INFO, f"✗ {name} was left out: another command works on it")
+            text = f"✗ {name} was left out: another command works on it"
+        case Outcome.GONE:
+            text, level = f"✗ {name} no longer exists on Discord; what is archived of it is kept", logging.WARNING
         case Outcome.UNREADABLE:
-            return Line(logging.WARNING, f"✗ {name} can't be read: {shown(end.reason)}")
-        case _:
-            return Line(logging.WARNING, f"✗ {name} failed: {shown(end.reason)}")
+            text, level = f"✗ {name} can't be read: {shown(end.reason)}", logging.WARNING
+        case Outcome.FAILED:
+            text, level = f"✗ {name} failed: {shown(end.reason)}", logging.WARNING
+    return Line(level, text)
 
 
 def _of(current: int, target: int | None) -> str:
