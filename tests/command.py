@@ -1,74 +1,80 @@
-"""junkie as users run it: a process of its own, with settings that the test alone gives it."""
+"""junkie as its users run it: a process of its own, with nothing of the machine's environment but what a test gives."""
 
 import asyncio
 import os
+import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-_KEPT: Final = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-    "LD_LIBRARY_PATH",
-    "JUNKIE_PG_BIN",
-    "COVERAGE_PROCESS_START",
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """How a command ended: its exit code, and what it wrote."""
+class Done:
+    """A command that ended. A signal's number comes negative in `code`."""
 
     code: int
-    out: str
-    err: str
-
-    def refusal(self, code: int) -> str:
-        """Return the one line of an error, having checked that it is one, with that exit code and a next step."""
-        assert self.code == code, self
-        assert self.out == "", self
-        assert self.err.count("\n") == 1, self
-        assert self.err.startswith("error: "), self
-        assert "; " in self.err, self
-        assert "Traceback" not in self.err, self
-        return self.err.removeprefix("error: ").rstrip("\n")
+    stdout: str
+    stderr: str
 
 
-def environment(home: Path, **settings: str) -> dict[str, str]:
-    """Return the environment of a command: what a process needs, a home, and the settings."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return kept | {"HOME": str(home), "JUNKIE_HOME": str(home), "COLUMNS": "100"} | settings
+class Started:
+    """A command that runs, with a process group of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.returncode
+
+    def terminate_like_ctrl_c(self) -> None:
+        """Send SIGINT to the whole group, as a terminal does."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
 
-async def junkie(
-    *arguments: str, home: Path, folder: Path | None = None, stdin: str = "", limit: float = 60, **settings: str
-) -> Finished:
-    """Run `junkie` to its end, within so many seconds, in the working folder `folder` (if not given, its home)."""
-    process = await start(*arguments, home=home, folder=folder, **settings)
-    try:
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), limit)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Finished(process.returncode, out.decode(), err.decode())
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Starts `junkie` in one environment."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+    async def start(self, *arguments: str) -> Started:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "junkie_cli",
+            *arguments,
+            env=dict(self.environ),
+            cwd=self.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        return Started(process)
+
+    async def wait(self, started: Started) -> Done:
+        stdout, stderr = await started.process.communicate()
+        assert started.returncode is not None
+        return Done(started.returncode, stdout.decode(), stderr.decode())
+
+    async def run(self, *arguments: str) -> Done:
+        return await self.wait(await self.start(*arguments))
+
+    async def kill(self, started: Started) -> None:
+        """Kill the command, and nothing that it started, without warning."""
+        if started.returncode is None:
+            started.process.kill()
+        await started.process.communicate()
+
+    async def kill_server(self, home: Path) -> None:
+        """Kill the postmaster of the embedded server without warning."""
+        (pid_file,) = home.rglob("postmaster.pid")
+        os.kill(int(pid_file.read_text().split("\n")[0]), signal.SIGKILL)
 
 
-async def start(*arguments: str, home: Path, folder: Path | None = None, **settings: str) -> asyncio.subprocess.Process:
-    """Start `junkie`, all its streams piped."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "junkie_cli",
-        *arguments,
-        cwd=folder or home,
-        env=environment(home, **settings),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+def junkie(environ: Mapping[str, str], folder: Path = Path("/")) -> Command:
+    """Return a way to start commands with this environment and no other."""
+    return Command({"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environ}, folder)

@@ -72,6 +72,7 @@ class Presence:
         with suppress(psycopg.Error):
             # A connection that is gone has taken the locks with it, and the others see that it is gone.
             await self._connection.execute(query("remove_worker"), {"worker_id": self._worker_id})
+            await self._connection.execute(query("remove_dead_workers"))
         await self._connection.close()
 
     async def keep_beating(self, sleep: Callable[[float], Any] = asyncio.sleep) -> None:
