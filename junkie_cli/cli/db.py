@@ -74,7 +74,8 @@ def stop(
     if ended is None:
         note("the embedded database was not running")
     else:
-        note("the embedded database is stopped" + (f", {ended} connections were ended" if ended else ""))
+        plural = "" if ended == 1 else "s"
+        note("the embedded database is stopped" + (f", which ended {ended} connection{plural}" if ended else ""))
     return 0
 
 

@@ -150,8 +150,9 @@ def stop(home: Path, *, force: bool = False) -> int | None:
             with connection:
                 others = sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
         if others and not force:
+            plural = "" if others == 1 else "s"
             raise EmbeddedServerError(
-                f"the embedded database is in use by {others} connections",
+                f"the embedded database is in use by {others} connection{plural}",
                 hint="end those commands first, or add --force",
             )
         cluster.stop()
