@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import aiohttp
-from yarl import URL
 
 from junkie_cli.client.answers import Answer, described, read_json, read_throttle
 from junkie_cli.client.payload import parse_page
@@ -109,10 +108,10 @@ def _page(request: PageRequest, payloads: Any) -> Page | None:
         return None
 
 
-def _url(api_url: str, request: PageRequest) -> URL:
+def _url(api_url: str, request: PageRequest) -> str:
     query = f"limit={request.limit}"
     if request.before is not None:
         query += f"&before={request.before}"
     if request.after is not None:
         query += f"&after={request.after}"
-    return URL(f"{api_url}/channels/{request.channel_id}/messages?{query}", encoded=True)
+    return f"{api_url}/channels/{request.channel_id}/messages?{query}"

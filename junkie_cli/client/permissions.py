@@ -20,7 +20,7 @@ EVERYTHING: Final = (1 << 64) - 1
 
 _NAMES: Final = {VIEW_CHANNEL: "View Channel", READ_MESSAGE_HISTORY: "Read Message History", CONNECT: "Connect"}
 _LEFT_IN_TIMEOUT: Final = VIEW_CHANNEL | READ_MESSAGE_HISTORY
-_NEED_CONNECT: Final = frozenset({ChannelType.VOICE, ChannelType.STAGE})
+_NEED_CONNECT: Final = (ChannelType.VOICE, ChannelType.STAGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,10 @@ async def fetch(windows: Windows, server: Server, channel: int, pages: int, work
             windows.sent(channel, permit)
             status, quota, retry_after = await server.ask(channel)
             if status == 200:
-                windows.answered(channel, permit, quota)
+                windows.answered(channel, permit, now(), quota)
             else:
                 left += 1
-                windows.refused(channel, permit, quota, retry_after, shared=False)
+                windows.refused(channel, permit, now(), quota, retry_after, shared=False)
 
     await asyncio.gather(*(work() for _ in range(workers)))
 
@@ -177,7 +177,7 @@ def test_a_shared_limit_blocks_one_channel_and_teaches_nothing() -> None:
         permit = windows.take(1)
         assert permit is not None
         windows.sent(1, permit)
-        windows.refused(1, permit, None, 30.0, shared=True)
+        windows.refused(1, permit, now(), None, 30.0, shared=True)
         began = now()
         server = Server(there=lambda: 0, back=lambda: 0)
         await fetch(windows, server, 2, 5)
@@ -214,7 +214,7 @@ def test_the_first_request_of_all_goes_alone() -> None:
         await asyncio.sleep(1)
         assert not waiting.done()
         windows.sent(1, first)
-        windows.answered(1, first, Quota(5, 4, 5.0))
+        windows.answered(1, first, now(), Quota(5, 4, 5.0))
         await waiting
         assert [windows.take(1) is not None for _ in range(5)] == [True, True, True, True, False]
 
