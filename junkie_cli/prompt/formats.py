@@ -3,9 +3,7 @@
 from collections.abc import Collection
 from typing import Final, Literal
 
-from junkie_cli.prompt.chat import lay_out_chat
 from junkie_cli.prompt.conversation import Conversation
-from junkie_cli.prompt.document import lay_out_json
 from junkie_cli.prompt.layout import Layout
 from junkie_cli.prompt.text import lay_out_text
 from junkie_cli.prompt.timestamps import Clock
@@ -22,6 +20,10 @@ def lay_out(
         case "text":
             return lay_out_text(conversation, clock)
         case "json":
+            from junkie_cli.prompt.document import lay_out_json
+
             return lay_out_json(conversation, clock)
         case "messages":
+            from junkie_cli.prompt.chat import lay_out_chat
+
             return lay_out_chat(conversation, clock, bot_ids=bot_ids)

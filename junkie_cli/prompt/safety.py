@@ -14,6 +14,7 @@ characters their code point in angle quotes (U+2039, U+203A), our own syntax its
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 KINDS: Final = (
@@ -71,7 +72,13 @@ _PROPER: Final = "|".join(
         rf"\U0001f3f4(?:{_TAGS})\U000e007f",
     )
 )
-_HIDDEN_OR_PROPER: Final = re.compile(f"({_PROPER})|[{_HIDDEN_CLASS}]")
+
+
+@cache
+def _hidden_or_proper() -> re.Pattern[str]:
+    # Compiling it takes longer than a prompt that has no hidden character in it.
+    return re.compile(f"({_PROPER})|[{_HIDDEN_CLASS}]")
+
 
 _KIND: Final = re.compile(
     rf"\[(?=\s*(?:(?:{'|'.join(KINDS)})\s*:|(?:Empty\ message|Forwarded)\s*\]))".replace(r"\ ", " "), re.IGNORECASE
@@ -103,7 +110,7 @@ def show_text(text: str) -> str:
         return _KIND.sub(OPENING_BRACKET, text) if "[" in text else text
     text = text.replace("\r\n", "\n")
     if _HIDDEN.search(text):
-        text = _HIDDEN_OR_PROPER.sub(_show_hidden, text)
+        text = _hidden_or_proper().sub(_show_hidden, text)
     return _KIND.sub(OPENING_BRACKET, text) if "[" in text else text
 
 
@@ -126,7 +133,7 @@ def escape_json(document: str) -> str:
     r"""Write the hidden characters of a JSON document as `\uXXXX` (they stand inside strings only)."""
     if _HIDDEN.search(document) is None:
         return document
-    return _HIDDEN_OR_PROPER.sub(
+    return _hidden_or_proper().sub(
         lambda found: found[0] if found[1] is not None else _unicode_escape(found[0]), document
     )
 

@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from junkie_cli.prompt.budget import Count
@@ -41,14 +42,18 @@ _PIECE: Final = re.compile(
     r"[A-Z]?[a-z]{1,6}|[A-Z]{1,2}|[0-9]{1,2}|\s*\n\s*|[ \t]{2,}|[!-/:-@\[-`{-~]{1,2}|[\x00-\x08\x0b-\x1f\x7f]"
     r"|[\x80-\u07ff\u0900-\u0e7f]{1,2}|[^\x00-\x7f]"
 )
-# Characters of rare scripts, and emoji, are two or more.
-_RARE: Final = re.compile(r"[^\x00-\u07ff\u0900-\u0e7f\u2010-\u2027\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]")
+
+
+@cache
+def _rare() -> re.Pattern[str]:
+    """Match a character of a rare script, or an emoji: two tokens or more."""
+    return re.compile(r"[^\x00-\u07ff\u0900-\u0e7f\u2010-\u2027\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]")
 
 
 def estimate(text: str) -> int:
     """Return about how many tokens a text has, rather too many than too few."""
     pieces = len(_PIECE.findall(text))
-    return pieces if text.isascii() else pieces + len(_RARE.findall(text))
+    return pieces if text.isascii() else pieces + len(_rare().findall(text))
 
 
 def _estimate_all(texts: Sequence[str]) -> list[int]:
