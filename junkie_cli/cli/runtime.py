@@ -51,12 +51,13 @@ async def opened(settings: Settings, command: str) -> AsyncIterator[Opened]:
 
     Raises ConfigError without a token, TokenRejected, DiscordUnavailable and DatabaseError.
     """
+    # Before the imports, which take longer than all else that needs no token.
+    settings.require_token()
     from junkie_cli.client.limiter import DEFAULT_RATE
     from junkie_cli.client.session import open_client
     from junkie_cli.db.database import open_database
     from junkie_cli.db.workers import present
 
-    settings.require_token()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(settings, size=settings.concurrency + 2, command=command)
