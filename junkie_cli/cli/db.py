@@ -70,12 +70,8 @@ def stop(
     settings = _settings()
     from junkie_cli.db import embedded
 
-    ended = embedded.stop(settings.home, force=force)
-    if ended is None:
-        note("the embedded database was not running")
-    else:
-        plural = "" if ended == 1 else "s"
-        note("the embedded database is stopped" + (f", which ended {ended} connection{plural}" if ended else ""))
+    stopped = embedded.stop(settings.home, force=force)
+    note("the embedded database is stopped" if stopped else "the embedded database was not running")
     return 0
 
 

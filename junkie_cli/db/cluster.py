@@ -102,7 +102,7 @@ class Cluster:
             try:
                 return psycopg.connect(self.url, autocommit=True, application_name=application_name, connect_timeout=30)
             except psycopg.OperationalError as error:
-                answer = pq.PGconn.ping(self.url.encode())
+                answer = self._ping()
                 if answer == pq.Ping.OK:
                     raise EmbeddedServerError(
                         f"the embedded database refuses the connection: {str(error).splitlines()[0]}",
@@ -152,9 +152,9 @@ class Cluster:
         pid = _pid_in(self.data / "postmaster.pid")
         return pid if pid is not None and is_running(pid, "postgres") else None
 
-    def psql(self) -> Path:
-        """Return the path of psql. Raises EmbeddedServerError if there is none."""
-        return binaries.resolve(self._pg_bin).program("psql")
+    def _ping(self) -> pq.Ping:
+        # Without an end a stopped process would be waited for without end.
+        return pq.Ping(pq.PGconn.ping(f"{self.url}&connect_timeout=30".encode()))
 
     # --- the steps of a start ---
 
@@ -251,6 +251,8 @@ class Cluster:
             "logging_collector": "off",
             "log_destination": "stderr",
             "log_checkpoints": "off",
+            # Segments in /dev/shm go when the user logs out (systemd), and containers have little of it.
+            "dynamic_shared_memory_type": "mmap",
             # A failed statement may hold what people wrote.
             "log_min_error_statement": "panic",
         }
@@ -289,7 +291,7 @@ class Cluster:
         told = False
         while is_running(pid, None):
             # Another one's answer must not be taken for ours: a pid file of ours comes first.
-            if _pid_in(self.data / "postmaster.pid") == pid and pq.PGconn.ping(self.url.encode()) == pq.Ping.OK:
+            if _pid_in(self.data / "postmaster.pid") == pid and self._ping() == pq.Ping.OK:
                 return True
             passed = time.monotonic() - started
             if passed > START_PATIENCE:

@@ -337,11 +337,14 @@ async def _migrate(connection: Connection, address: Address) -> None:
 
 @contextmanager
 def _masked_log(address: Address) -> Iterator[None]:
-    """Keep passwords out of what psycopg logs, should libpq ever put one into a message."""
+    """Keep passwords out of what psycopg logs, should libpq ever put one into a message.
+
+    Its warnings say what `Database` says better, once: they show at DEBUG only.
+    """
 
     def mask(record: logging.LogRecord) -> bool:
         record.msg, record.args = address.masked(record.getMessage()), ()
-        return True
+        return record.levelno >= logging.ERROR or log.isEnabledFor(logging.DEBUG)
 
     loggers = [logging.getLogger("psycopg"), logging.getLogger("psycopg.pool")]
     for logger in loggers:

@@ -133,30 +133,30 @@ async def embedded_server(home: Path, pg_bin: Path | None = None) -> AsyncIterat
         await server.leave()
 
 
-def stop(home: Path, *, force: bool = False) -> int | None:
-    """Stop the server of that home and return how many connections that ended; None if it did not run.
+def stop(home: Path, *, force: bool = False) -> bool:
+    """Stop the server of that home and return True; False if it did not run.
 
     Raises EmbeddedServerError if others are connected, unless `force` is set: a running command would start it again.
     """
     cluster = Cluster(home)
     if not cluster.folder.is_dir():
-        return None
+        return False
     with _locked(cluster, time.sleep):
-        if cluster.postmaster() is None:
-            return None
-        connection = cluster.connect("junkie stop")
-        others = 0
-        if connection is not None:
-            with connection:
-                others = sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
-        if others and not force:
+        if not force and (others := _connections(cluster)):
             plural = "" if others == 1 else "s"
             raise EmbeddedServerError(
                 f"the embedded database is in use by {others} connection{plural}",
                 hint="end those commands first, or add --force",
             )
-        cluster.stop()
-        return others
+        return cluster.stop()
+
+
+def _connections(cluster: Cluster) -> int:
+    connection = cluster.connect("junkie stop")
+    if connection is None:
+        return 0
+    with connection:
+        return sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
 
 
 def _pause(abandoned: threading.Event, seconds: float) -> None:

@@ -79,6 +79,8 @@ def test_a_program_gets_the_password_where_nobody_sees_it() -> None:
 def test_no_password_gets_into_the_log(spelling: str, caplog: pytest.LogCaptureFixture) -> None:
     address = conninfo.read("postgresql://me:secret%2Fpw@db.example/archive", application_name="junkie")
     with _masked_log(address):
-        logging.getLogger("psycopg.pool").warning("error connecting in %r: %s", "junkie", f"no host '{spelling}'")
+        say = logging.getLogger("psycopg.pool")
+        say.warning("shown at DEBUG alone")
+        say.error("error connecting in %r: %s", "junkie", f"no host '{spelling}'")
     assert caplog.messages == ["error connecting in 'junkie': no host '********'"]
     assert address.masked("a me b") == "a me b"
