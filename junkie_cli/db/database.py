@@ -143,7 +143,7 @@ class Database:
                 except psycopg.Error as error:
                     await stack.aclose()
                     await self._regain(error)
-            with self._translated():
+            with self.translated():
                 yield connection
 
     async def dedicated(self) -> Connection:
@@ -213,7 +213,8 @@ class Database:
             pause *= 2
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Turn what PostgreSQL refuses within the block into DatabaseError, where a connection is used directly."""
         try:
             yield
         except psycopg.Error as error:

@@ -137,7 +137,8 @@ async def present(database: Database, command: str, bot_id: int) -> AsyncIterato
     """Be counted as a worker while the block runs. Raises DatabaseError."""
     presence = Presence(database, await database.dedicated(), command, bot_id)
     try:
-        await presence.register()
+        with database.translated():
+            await presence.register()
         heart = asyncio.create_task(presence.keep_beating())
         try:
             yield presence

@@ -1,0 +1,48 @@
+"""Start-up time is a promise: what a command does not need, it does not import."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"discord", "aiohttp", "psycopg", "psycopg_pool", "rich", "pydantic", "pytz"}
+
+PROBE = """
+import sys
+from junkie_cli.__main__ import main
+try:
+    main()
+except SystemExit as ending:
+    code = ending.code
+print(code, *{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+def imported(tmp_path: Path, *arguments: str) -> tuple[int, set[str]]:
+    """Run a command and return its exit code and the top-level modules that it imported."""
+    finished = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "JUNKIE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, *modules = finished.stderr.splitlines()[-1].split()
+    return int(code), set(modules)
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("backfill", "--help"), ("db", "--help"), ()])
+def test_help_and_version_import_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, modules = imported(tmp_path, *arguments)
+    assert code == (0 if arguments else 2)
+    assert modules & HEAVY == set()
+
+
+def test_a_command_without_a_token_ends_before_discord_is_imported(tmp_path: Path) -> None:
+    code, modules = imported(tmp_path, "backfill")
+    assert code == 4
+    assert modules & {"discord", "aiohttp"} == set()
