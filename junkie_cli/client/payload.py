@@ -11,6 +11,7 @@ same way.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from junkie_cli import snowflake
@@ -30,12 +31,21 @@ DEFAULTS: Final[dict[str, Any]] = {
 }
 """What Discord sends of every message and mostly without meaning: dropped where equal, put back on rebuilding."""
 
+_default_values = itemgetter(*DEFAULTS)
+_DEFAULT_VALUES: Final = tuple(DEFAULTS.values())
+_DEFAULT_TYPES: Final = tuple(map(type, DEFAULTS.values()))
+
 LIVE_ONLY: Final = frozenset({"guild_id", "member", "channel_type"})
 """What the gateway adds to a message and REST does not: never stored, so that both give the same row."""
 
 REPLY: Final = 19
 CONTEXT_MENU_COMMAND: Final = 23
 _ANSWERS: Final = frozenset({REPLY, CONTEXT_MENU_COMMAND})
+
+_WRITTEN: Final = frozenset({0, REPLY})
+_CONTENT_KEYS: Final = frozenset(
+    {"attachments", "embeds", "components", "poll", "sticker_items", "message_snapshots", "content"}
+)
 
 _AUTHOR_COLUMNS: Final = frozenset({"id", "username", "global_name", "bot"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -141,24 +151,30 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     if live:
         author_name = _nick_of(payload) or author_name
 
-    # What the columns and the defaults will bring back; whatever key of the payload says otherwise goes into extra.
-    expected = DEFAULTS.copy()
-    expected["id"] = str(message_id)
-    expected["channel_id"] = str(channel_id)
-    expected["timestamp"] = _timestamp(message_id)
-    expected["content"] = content = content if type(content) is str else ""
-    expected["type"] = kind = kind if type(kind) is int and kind in _INT4 else 0
-    if user is not None:
-        expected["author"] = author
-    if edited_at is not None:
-        expected["edited_timestamp"] = edited_at.isoformat()
-    get = expected.get
-    extra = {
-        key: value
-        for key, value in payload.items()
-        if value != (known := get(key, _ABSENT)) or type(value) is not type(known)
-    }
-    if extra:
+    extra: dict[str, Any] = {}
+    if (
+        type(content) is not str
+        or type(kind) is not int
+        or user is None
+        or not _is_plain(payload, message_id, channel_id)
+    ):
+        # What the columns and the defaults will bring back; whatever key of the payload says otherwise goes into extra.
+        expected = DEFAULTS.copy()
+        expected["id"] = str(message_id)
+        expected["channel_id"] = str(channel_id)
+        expected["timestamp"] = _timestamp(message_id)
+        expected["content"] = content = content if type(content) is str else ""
+        expected["type"] = kind = kind if type(kind) is int and kind in _INT4 else 0
+        if user is not None:
+            expected["author"] = author
+        if edited_at is not None:
+            expected["edited_timestamp"] = edited_at.isoformat()
+        get = expected.get
+        extra = {
+            key: value
+            for key, value in payload.items()
+            if value != (known := get(key, _ABSENT)) or type(value) is not type(known)
+        }
         if type(extra.get("referenced_message")) is dict:
             del extra["referenced_message"]
         if live:
@@ -168,6 +184,39 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     reference = payload.get("message_reference")
     reply_to = _reply_to(reference) if kind in _ANSWERS and type(reference) is dict else None
     return Message(channel_id, message_id, author_id, author_name, content, edited_at, kind, reply_to, extra or None)
+
+
+def _is_plain(payload: Mapping[str, Any], message_id: int, channel_id: int) -> bool:
+    """Say at little cost that nothing can go into extra, given that author, content and type need no more than a column.
+
+    Most messages are so. False is always right: the long way finds the same.
+    """
+    if len(payload) != len(DEFAULTS) + 6 or payload.get("type") not in _INT4:
+        return False
+    try:
+        values = _default_values(payload)
+        place = payload["channel_id"]
+    except KeyError:
+        return False
+    return (
+        values == _DEFAULT_VALUES
+        and tuple(map(type, values)) == _DEFAULT_TYPES
+        and payload["id"] == str(message_id)
+        and place == str(channel_id)
+        and "content" in payload
+        and _is_timestamp(payload.get("timestamp"), message_id)
+    )
+
+
+def _is_timestamp(text: object, message_id: int) -> bool:
+    """Say whether a text is what `_timestamp` writes; at a whole second it says no."""
+    if type(text) is not str or len(text) != 32 or text[4:20:3] != "--T::." or text[23:] != "000+00:00":
+        return False
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return round(moment.timestamp() * 1000) == (message_id >> 22) + snowflake.EPOCH_MS
 
 
 def _user_of(author: object, users: dict[str, _KnownUser]) -> User | None:
@@ -233,6 +282,15 @@ def payload_from_user(user: User) -> dict[str, Any]:
         payload["bot"] = True
     payload.update(user.extra or {})
     return payload
+
+
+def may_lack_content(message: Message) -> bool:
+    """Say whether a message of people is so blank that it may have been shown without the MESSAGE_CONTENT intent.
+
+    Without it Discord leaves out text, embeds, attachments, components and polls (docs, "Message Content Intent").
+    """
+    written = message.type in _WRITTEN and not message.content
+    return written and _CONTENT_KEYS.isdisjoint(message.extra or ())
 
 
 def _timestamp(message_id: int) -> str:

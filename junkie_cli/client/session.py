@@ -35,6 +35,8 @@ USER_AGENT: Final = f"DiscordBot (https://pypi.org/project/junkie-cli, {__versio
 _CONTENT_INTENT: Final = 1 << 18 | 1 << 19
 """Granted, or on for a bot in fewer than 100 servers (docs, "Application Flags")."""
 
+_APPLICATION: Final = "the bot's application"
+
 _KEEPALIVE: Final = 75.0
 """Seconds; longer than a channel's window, so that the next page needs no new connection."""
 
@@ -79,6 +81,10 @@ class DiscordClient:
         if not isinstance(payload, dict) or read_id(payload.get("id")) != message_id:
             raise DiscordUnavailable(f"{subject}: an answer about message {message_id} that is not Discord's")
         return parse_message(payload, channel_id)
+
+    async def read_content_intent(self) -> bool:
+        """Read from Discord, now, whether pages come with their content."""
+        return _has_content_intent(await _application(self._api))
 
     async def guilds(self) -> list[Guild]:
         """Return every guild that the bot is in, by ascending id."""
@@ -136,20 +142,28 @@ async def open_client(
     async with AsyncExitStack() as stack:
         bot, me = await _login(line, token, stack)
         api = Api(line, bot.http)
-        subject = "the bot's application"
-        application = await api.get("/oauth2/applications/@me", subject=subject)
-        if not isinstance(application, dict) or (application_id := read_id(application.get("id"))) is None:
-            raise _not_discord(settings.api_url, subject)
-        flags = application.get("flags")
+        application = await _application(api)
+        if (application_id := read_id(application.get("id"))) is None:
+            raise _not_discord(settings.api_url, _APPLICATION)
         session = await stack.enter_async_context(_message_session(token, patience))
         yield DiscordClient(
             me,
             application_id,
-            content_intent=type(flags) is int and flags & _CONTENT_INTENT != 0,
+            content_intent=_has_content_intent(application),
             _api=api,
             _messages=Messages(line, session),
             _directory=Directory(api.get, me.user_id, now=now),
         )
+
+
+async def _application(api: Api) -> dict[str, Any]:
+    application = await api.get("/oauth2/applications/@me", subject=_APPLICATION)
+    return application if isinstance(application, dict) else {}
+
+
+def _has_content_intent(application: dict[str, Any]) -> bool:
+    flags = application.get("flags")
+    return type(flags) is int and flags & _CONTENT_INTENT != 0
 
 
 async def _login(line: Line, token: Secret, stack: AsyncExitStack) -> tuple[discord.Client, User]:

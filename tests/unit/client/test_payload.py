@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -236,6 +237,28 @@ def test_hostile_values_come_back_as_they_were(hostile: dict[str, Any]) -> None:
     assert strictly(there_and_back(payload)) == strictly(payload)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("T", " "),
+        lambda text: text.replace(".", ","),
+        lambda text: text.replace("000+", "001+"),
+        lambda text: text.replace("+00:00", "+01:00"),
+        lambda text: text.replace("+00:00", "-00:00"),
+        lambda text: text[:-1] + "\uff10",
+        lambda text: str(int(text[:4]) + 1) + text[4:],
+        lambda text: text[:22] + str(9 - int(text[22])) + text[23:],
+        lambda text: "x" * len(text),
+        lambda text: text[:5] + "W" + text[6:],
+    ],
+)
+def test_a_timestamp_that_is_not_to_the_letter_the_ids_is_kept(spoil: Callable[[str], str]) -> None:
+    payload = plain()
+    payload["timestamp"] = spoil(payload["timestamp"])
+    assert payload["timestamp"] != plain()["timestamp"]
+    assert parse_message(payload, CHANNEL).message.extra == {"timestamp": payload["timestamp"]}
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -275,3 +298,16 @@ def test_any_object_with_an_id_comes_back(payload: dict[str, Any]) -> None:
     assert message.edited_at is None or message.edited_at.tzinfo is UTC
     assert strictly(there_and_back(payload)) == strictly(normalised(payload, CHANNEL))
     assert parse_message(there_and_back(payload), CHANNEL).message == message
+
+
+@given(st.sampled_from(sorted(plain())), st.data())
+def test_a_plain_message_with_one_thing_changed_comes_back(key: str, data: st.DataObject) -> None:
+    payload = plain()
+    if data.draw(st.booleans()) and key != "id":
+        del payload[key]
+        payload["another"] = data.draw(anything)
+    elif key == "id":
+        payload["id"] = data.draw(ids.map(str) | ids)
+    else:
+        payload[key] = data.draw(anything)
+    assert strictly(there_and_back(payload)) == strictly(normalised(payload, CHANNEL))
