@@ -31,7 +31,10 @@ _ROUNDING: Final = 0.02
 
 _MAX_LIMIT: Final = 100_000
 _MAX_WINDOW: Final = 3600.0
-_IDLE_CHANNELS: Final = 1_000
+_IDLE_CHANNELS: Final = 256
+_REMEMBERED: Final = 64
+"""How many answers of a channel are remembered, to measure its window: more than any known limit."""
+
 _SHARP: Final = 1.25
 _MEASUREMENTS: Final = 3
 
@@ -76,7 +79,8 @@ class Permit:
 class _Route:
     """What all channels share. `limit` and `window` are learned from 429s; `usual` is what headers last said.
 
-    The window's length lies in `[shortest, longest]` by the measurements made so far.
+    The window's length lies in `[shortest, longest]` by the measurements made so far. `quickest` is the shortest round
+    trip.
     """
 
     usual: int | None = None
@@ -86,6 +90,7 @@ class _Route:
     longest: float = _MAX_WINDOW
     measurements: int = 0
     answered: bool = False
+    quickest: float = math.inf
     shortage: float = 0.0
     short_since: float = -math.inf
 
@@ -111,7 +116,7 @@ class _Channel:
     began: float = -math.inf
     fresh: bool = False
     blocked_until: float = -math.inf
-    recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=128))
+    recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -170,6 +175,7 @@ class Windows:
         self._landed(channel, permit)
         route.answered = True
         channel.fresh = False
+        route.quickest = min(route.quickest, received - permit.sent)
         channel.recent.append((permit.sent, received))
         if quota is not None and route.limit in {None, quota.limit}:
             route.usual = quota.limit
@@ -298,7 +304,9 @@ class Windows:
             channel.fresh = False
         if channel.lo is None or channel.hi is None:
             first = permit.sent if channel.first_sent is None else channel.first_sent
-            channel.lo, channel.hi = first + window, received + window
+            # There is but this one answer to go by: had it been held up on its way there, the window began later.
+            channel.hi = received + window
+            channel.lo = max(first + window, channel.hi - self._route.quickest)
 
 
 def _measure(route: _Route, channel: _Channel, sent: float, received: float, retry_after: float) -> None:

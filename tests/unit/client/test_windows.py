@@ -241,10 +241,10 @@ def test_thousands_of_channels_leave_no_trace() -> None:
         windows = fresh()
         for channel in range(5000):
             await fetch(windows, server, channel, 1)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.03)
         return len(windows._channels)
 
-    assert run(work()) <= 1000
+    assert run(work()) <= 256
 
 
 def test_headers_that_make_no_sense_are_no_headers() -> None:
