@@ -1,6 +1,6 @@
 """The archive held against what the emulator knows to be true."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from junkie_cli.client.payload import parse_message
@@ -59,7 +59,7 @@ async def assert_claims_hold(database: Database, truths: Mapping[int, Iterable[P
         assert states[channel_id].held == len(rows), f"channel {channel_id}: {states[channel_id].held} != {len(rows)}"
 
 
-async def assert_equals_truth(database: Database, truths: Mapping[int, list[Payload]]) -> None:
+async def assert_equals_truth(database: Database, truths: Mapping[int, Sequence[Payload]]) -> None:
     """Fail unless every channel's rows are the truth, and its coverage is whole."""
     await assert_claims_hold(database, truths)
     for channel_id, truth in truths.items():

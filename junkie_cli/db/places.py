@@ -1,12 +1,13 @@
 """Guilds, roles and channels: where messages hang, and whether they can be read."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
-from junkie_cli.db.text import escape
-from junkie_cli.models import Channel, Guild, Role
+from junkie_cli.db.text import escape, unescape
+from junkie_cli.models import Channel, ChannelType, Guild, Role
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -24,8 +25,14 @@ class Places:
         roles: Sequence[Role],
         channels: Sequence[Channel],
         unreadable: Mapping[int, str | None],
+        walked: Mapping[tuple[int, str], datetime] | None = None,
     ) -> None:
-        """Store places in one transaction. `unreadable` gives, by channel id, the missing right, or None if it may be read."""
+        """Store places in one transaction.
+
+        `unreadable` gives, by channel id, the missing right, or None if it may be read. `walked` says, by parent and list
+        of archived threads, when the newest thread had been archived, where all of the list since the last time is among
+        `channels`.
+        """
         guilds = sorted({guild.guild_id: guild for guild in guilds}.values(), key=lambda guild: guild.guild_id)
         roles = sorted({role.role_id: role for role in roles}.values(), key=lambda role: role.role_id)
         channels = sorted({c.channel_id: c for c in channels}.values(), key=lambda channel: channel.channel_id)
@@ -49,10 +56,26 @@ class Places:
                 await connection.execute(query("ensure_status"), {"channel_ids": holding})
                 # Locked as a batch of messages is, so that the two can't wait for each other.
                 await connection.execute(query("lock_channels"), {"channel_ids": holding})
+                if walked:
+                    await connection.execute(query("advance_thread_lists"), _walked_columns(walked))
                 reasons = [unreadable[channel_id] for channel_id in holding]
                 await connection.execute(query("set_access"), {"channel_ids": holding, "reasons": reasons})
 
         await self._database.transaction(work)
+
+    async def walked(self) -> dict[tuple[int, str], datetime]:
+        """Return, by parent and list of archived threads, down from which moment it was walked."""
+        return {(row[0], row[1]): row[2] for row in await self._database.fetch(query("thread_lists"))}
+
+    async def threads_of(self, guild_id: int) -> list[Channel]:
+        """Return the threads of a guild that the archive knows, archived ones too, less those that are gone."""
+        rows = await self._database.fetch(
+            query("threads_of"), {"guild_id": guild_id, "types": sorted(ChannelType.THREADS)}
+        )
+        return [
+            Channel(row[0], row[1], row[2], row[3], unescape(row[4]), row[5], row[6], archived_at=row[7])
+            for row in rows
+        ]
 
     async def mark_unreadable(self, channel_id: int, reason: str) -> None:
         """Record that the bot may not read a channel, and which right it lacks."""
@@ -69,6 +92,14 @@ class Places:
                 await connection.execute(query(name), {"channel_id": channel_id, **parameters})
 
         await self._database.transaction(work)
+
+
+def _walked_columns(walked: Mapping[tuple[int, str], datetime]) -> dict[str, Any]:
+    return {
+        "parent_ids": [parent_id for parent_id, _ in walked],
+        "listings": [listing for _, listing in walked],
+        "newests": list(walked.values()),
+    }
 
 
 def _channel_columns(channels: Sequence[Channel]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from junkie_cli.db.database import Database
@@ -23,12 +23,11 @@ from junkie_cli.errors import (
     ChannelForbidden,
     ChannelNotFound,
     ConfigError,
-    ContentIntentMissing,
     DatabaseError,
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import ChannelRun, Tools, side_by_side
+from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing, side_by_side
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, ChannelsFound, Emit, Outcome, Summary
 from junkie_cli.ingest.selection import Found, Selection, Target, find
@@ -93,14 +92,11 @@ async def prepare(
     Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
     """
     if not discord.content_intent and not options.allow_empty_content:
-        raise ContentIntentMissing(
-            "the bot lacks the MESSAGE CONTENT intent, so every message would come without its text",
-            hint="switch it on in Discord's developer portal (Bot > Privileged Gateway Intents), "
-            "or pass --allow-empty-content",
-        )
-    found = await find(discord, options.selection, emit)
+        raise content_intent_missing()
+    places = Places(database)
+    found = await find(discord, places, options.selection, emit)
     if store:
-        await found.store(Places(database))
+        await found.store(places)
     states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
     readable = [target.channel for target in found.targets if target.access.readable]
     progress = {channel.channel_id: _progress(options, channel, states[channel.channel_id]) for channel in readable}
@@ -194,6 +190,9 @@ class _Run:
         """Work on all channels. Raises the first error that ends the run."""
         targets = prepared.found.targets
         self._found = len(targets)
+        for unlisted in prepared.found.unlisted:
+            reason = f"its archived threads could not be listed: {unlisted.reason}"
+            self._end(_nothing_done(unlisted.channel_id, unlisted.name, Outcome.FAILED, reason=reason))
         busy = await self._pass(targets, prepared.states)
         for _ in range(BUSY_RETRIES):
             if not busy:
@@ -335,12 +334,17 @@ def _reason(error: Exception) -> str:
 
 def _ended(target: Target, outcome: Outcome, held: int, wanted: int | None, reason: str = "") -> ChannelEnded:
     """Return the end of a channel for which nothing was asked."""
+    ended = _nothing_done(target.channel.channel_id, target.name, outcome, reason=reason)
+    return replace(ended, held=held, target=wanted)
+
+
+def _nothing_done(channel_id: int, name: str, outcome: Outcome, *, reason: str) -> ChannelEnded:
     return ChannelEnded(
-        target.channel.channel_id,
-        target.name,
+        channel_id,
+        name,
         outcome=outcome,
-        held=held,
-        target=wanted,
+        held=0,
+        target=None,
         fetched=0,
         new=0,
         edited=0,

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from junkie_cli.client.payload import may_lack_content
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Draw, Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
-from junkie_cli.errors import JunkieError
+from junkie_cli.errors import ContentIntentMissing, JunkieError
 from junkie_cli.ingest import events
 from junkie_cli.ingest.estimate import Left, Outlook
 from junkie_cli.ingest.events import Emit
@@ -203,6 +204,7 @@ class _Lane:
                 # The page in hand is written all the same.
                 return error
 
+        page: Page | JunkieError
         _, page = await side_by_side(self._write(), fetched())
         if isinstance(page, JunkieError):
             raise page
@@ -224,7 +226,12 @@ class _Lane:
                 yield
 
         self._run.tally.requests += 1
-        return await self._tools.discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
+        discord = self._tools.discord
+        page = await discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
+        blank = self._tools.complete and any(map(may_lack_content, page.messages))
+        if blank and not await discord.read_content_intent():
+            raise content_intent_missing()
+        return page
 
     async def _write(self) -> None:
         if self._unwritten is None:
@@ -244,6 +251,14 @@ class _Lane:
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
         self._run.wrote(page, store, claim, written)
+
+
+def content_intent_missing() -> ContentIntentMissing:
+    """Return the error of a bot that is shown messages without what people wrote."""
+    return ContentIntentMissing(
+        "the bot lacks the MESSAGE CONTENT intent, so every message would come without its text",
+        hint="switch it on in Discord's developer portal (Bot > Privileged Gateway Intents), or pass --allow-empty-content",
+    )
 
 
 async def side_by_side(*awaitables: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -31,7 +31,7 @@ from junkie_cli.models import PageRequest
 OVERLAP_MS: Final = 10_000
 """Catch-up starts this far below the newest covered id, since messages of one moment may become visible out of order."""
 
-PAGES_PER_LANE: Final = 2
+PAGES_PER_LANE: Final = 3
 """A lane must be worth at least so many pages, else the pages that straddle two lanes cost more than it saves."""
 
 
@@ -47,7 +47,9 @@ def walk(view: View, goal: Goal) -> Walk:
         yield from _catch_up(front)
     if not front.view.covered:
         yield InitialFetchBegins()
-        wanted = goal.batch if goal.target is None else min(goal.batch, goal.target)
+        wanted = goal.batch * goal.lanes
+        if goal.target is not None:
+            wanted = min(wanted, goal.target)
         yield from _descend(front, wanted, Phase.INITIAL)
         yield IterationEnds((yield from _current(front)), goal.target)
     spent = 0
@@ -59,8 +61,9 @@ def walk(view: View, goal: Goal) -> Walk:
             return
         spent += 1
         yield IterationBegins(spent, current, goal.target)
-        need = None if goal.target is None or current is None else goal.target - current
-        wanted = goal.batch if need is None else min(goal.batch, need)
+        wanted = goal.batch * goal.lanes
+        if goal.target is not None and current is not None:
+            wanted = min(wanted, goal.target - current)
         yield from _descend(front, wanted, Phase.DEEPEN)
         yield IterationEnds((yield from _current(front)), goal.target)
 

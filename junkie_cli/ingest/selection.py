@@ -7,9 +7,12 @@ DM channels are reached only that way, since Discord doesn't list them to bots.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from junkie_cli import snowflake
+from junkie_cli.client.discovery import ListKey
+from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
 from junkie_cli.errors import ChannelForbidden, ChannelNotFound, UsageError
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
@@ -61,19 +64,33 @@ class Target:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A channel whose archived threads could not be listed, so that some may be missing."""
+
+    channel_id: int
+    name: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Found:
-    """What discovery found: places to store, and the channels that hold messages and are wanted."""
+    """What discovery found: places to store, and the channels that hold messages and are wanted.
+
+    `walked` says, by parent and list of archived threads, down from which moment the list is known.
+    """
 
     guilds: list[Guild] = field(default_factory=list)
     roles: list[Role] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    walked: dict[tuple[int, str], datetime] = field(default_factory=dict)
+    unlisted: list[Unlisted] = field(default_factory=list)
 
     async def store(self, places: Places) -> None:
-        """Store guilds, roles, channels, and which of them can't be read."""
+        """Store guilds, roles, channels, which of them can't be read, and how far lists of threads were walked."""
         reasons = {t.channel.channel_id: None if t.access.readable else t.access.reason for t in self.targets}
-        await places.store(self.guilds, self.roles, self.channels, reasons)
+        await places.store(self.guilds, self.roles, self.channels, reasons, self.walked)
 
 
 def read_id(text: str, option: str) -> int:
@@ -90,8 +107,10 @@ def read_id(text: str, option: str) -> int:
     )
 
 
-async def find(discord: "DiscordClient", selection: Selection, emit: Emit) -> Found:
+async def find(discord: "DiscordClient", places: Places, selection: Selection, emit: Emit) -> Found:
     """List what the bot can see and the selection wants.
+
+    Lists of archived threads are walked only as far as they are new; the older threads are known from the archive.
 
     Raises UsageError for a guild or channel that doesn't exist, that the bot isn't in, or that is a category.
     """
@@ -101,9 +120,11 @@ async def find(discord: "DiscordClient", selection: Selection, emit: Emit) -> Fo
         if single.channel.guild_id is None and not selection.excludes(single.channel):
             found.channels.append(single.channel)
             found.targets.append(Target(single.channel, single.access, single.channel.name or "DM"))
+    walked = await places.walked()
+    cursors = {ListKey(parent_id, Listing(listing)): newest for (parent_id, listing), newest in walked.items()}
     for guild in await _wanted_guilds(discord, selection, named):
         emit(DiscoveryBegan(guild.name))
-        inventory = await discord.discover(guild, threads=selection.threads)
+        inventory = await discord.discover(guild, threads=selection.threads, cursors=cursors)
         found.guilds.append(guild)
         found.roles += inventory.roles
         found.channels += [one.channel for one in inventory.channels]
@@ -113,8 +134,28 @@ async def find(discord: "DiscordClient", selection: Selection, emit: Emit) -> Fo
             one for one in named if one.channel.guild_id == guild.guild_id and one.channel.channel_id not in listed
         ]
         found.channels += [one.channel for one in extra]
-        found.targets += _targets([*inventory.channels, *extra], selection)
+        known = [*inventory.channels, *extra]
+        if selection.threads:
+            known += _known_threads(await places.threads_of(guild.guild_id), known)
+        found.targets += _targets(known, selection)
+        found.walked |= {(key.parent_id, key.listing.value): newest for key, newest in inventory.newest.items()}
+        names = {one.channel.channel_id: one.channel.name for one in inventory.channels}
+        found.unlisted += [
+            Unlisted(one.key.parent_id, f"#{names.get(one.key.parent_id, '?')}", one.reason)
+            for one in inventory.unlisted
+        ]
     return found
+
+
+def _known_threads(threads: Iterable[Channel], listed: Sequence[FoundChannel]) -> list[FoundChannel]:
+    """Return the archive's threads that no list showed this time; they can be read if their parent can."""
+    by_id = {one.channel.channel_id: one for one in listed}
+    known: list[FoundChannel] = []
+    for thread in threads:
+        parent = by_id.get(thread.parent_id) if thread.parent_id is not None else None
+        if thread.channel_id not in by_id and parent is not None:
+            known.append(FoundChannel(thread, parent.access))
+    return known
 
 
 async def _named_channel(discord: "DiscordClient", channel_id: int) -> FoundChannel:

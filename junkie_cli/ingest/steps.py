@@ -126,7 +126,7 @@ class Goal:
     """What the user wants of a channel.
 
     `floor` is the lowest wanted id (never below the channel's own), `target` the number of newest messages (None: all),
-    `batch` the messages per iteration, `max_iterations` the bound for deepening (None: none), `deepen` False leaves gaps
+    `batch` the messages per iteration and lane, `max_iterations` the bound for deepening (None: none), `deepen` False leaves gaps
     below the newest covered id alone. Up to `lanes` ranges are fetched side by side. `page_limit` is Discord's; only tests
     lower it.
     """

@@ -68,6 +68,15 @@ BEGIN
 END
 $$;
 
+-- Down to which moment a channel's list of archived threads was walked: newest is when the newest thread found had been
+-- archived. Listing every archived thread on each run takes hours on old servers.
+CREATE TABLE junkie.thread_lists (
+    parent_id bigint NOT NULL,
+    listing text NOT NULL,
+    newest timestamptz NOT NULL,
+    PRIMARY KEY (parent_id, listing)
+);
+
 -- covered: the half-open id ranges in which every message that Discord has is held, tombstoned or excluded.
 -- is_fully_backfilled: no gap from the channel's own id to its newest covered id; derived in the transaction that
 -- changes covered. message_count: rows that readers see. unwatched_since: edits and deletions may be missing since then.

@@ -50,3 +50,24 @@ UPDATE junkie.channel_status SET unreadable = %(reason)s, last_updated = now() W
 -- Discord no longer knows this channel; nothing of it is dropped.
 UPDATE junkie.channel_status SET gone_at = coalesce(gone_at, now()), last_updated = now()
 WHERE channel_id = %(channel_id)s
+
+-- advance_thread_lists --
+-- A list of archived threads was walked down to where the last walk began; its threads are stored in this transaction.
+INSERT INTO junkie.thread_lists AS l (parent_id, listing, newest)
+SELECT u.parent_id, u.listing, u.newest
+FROM unnest(%(parent_ids)s::bigint[], %(listings)s::text[], %(newests)s::timestamptz[]) AS u (parent_id, listing, newest)
+ORDER BY u.parent_id, u.listing
+ON CONFLICT (parent_id, listing) DO UPDATE SET newest = excluded.newest
+WHERE l.newest < excluded.newest
+
+-- thread_lists --
+-- How far each list of archived threads was walked.
+SELECT l.parent_id, l.listing, l.newest FROM junkie.thread_lists AS l
+
+-- threads_of --
+-- The threads of a guild that the archive knows and that are not gone.
+SELECT c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.position, c.archived_at
+FROM junkie.channels AS c
+LEFT JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
+WHERE c.guild_id = %(guild_id)s AND c.type = ANY(%(types)s::integer[]) AND s.gone_at IS NULL
+ORDER BY c.channel_id

@@ -1,73 +1,21 @@
 """Backfill against the emulator and a real PostgreSQL, in one process."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from junkie_cli.client.session import open_client
-from junkie_cli.config import Settings
-from junkie_cli.db.database import Database
-from junkie_cli.db.workers import present
-from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
-from junkie_cli.emulator.server import Emulator, running
 from junkie_cli.errors import ContentIntentMissing, TokenRejected, UsageError
 from junkie_cli.ingest import events
-from junkie_cli.ingest.backfill import BackfillOptions, backfill
-from junkie_cli.ingest.events import Event, Outcome, Summary
+from junkie_cli.ingest.events import Outcome, Summary
 from junkie_cli.ingest.selection import Selection
+from tests.integration.ingest.conftest import MakeScene
 from tests.truth import archived, assert_claims_hold, assert_equals_truth, coverage
 
-MakeSettings = Callable[..., Settings]
 
-
-class Scene:
-    """An emulator, a database, and backfills between them."""
-
-    def __init__(self, emulator: Emulator, database: Database, make_settings: MakeSettings) -> None:
-        self.emulator = emulator
-        self.control = emulator.control
-        self.database = database
-        self.events: list[Event] = []
-        self._settings = make_settings(DISCORD_TOKEN=emulator.token, DISCORD_API_URL=emulator.api_url)
-
-    async def backfill(self, **options: Any) -> Summary:
-        self.events.clear()
-        async with open_client(self._settings, rate=lambda: math.inf) as discord:
-            async with present(self.database, "backfill", discord.me.user_id) as presence:
-                return await backfill(BackfillOptions(**options), discord, self.database, presence, self.events.append)
-
-    def truths(self) -> dict[int, list[Any]]:
-        return {channel_id: self.control.truth(channel_id) for channel_id in self.control.readable()}
-
-    def of(self, kind: type[Event]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def ended(self, channel_id: int) -> events.ChannelEnded:
-        return next(end for end in self.of(events.ChannelEnded) if end.channel_id == channel_id)
-
-
-@pytest.fixture
-def scene(database: Database, make_settings: MakeSettings) -> Callable[..., Any]:
-    @asynccontextmanager
-    async def make(preset: str = "tiny", limits: Limits | None = None, **how: Any) -> AsyncIterator[Scene]:
-        world = generate(seed=1, preset=preset)
-        async with running(world, limits=limits or Limits.off(), **how) as emulator:
-            yield Scene(emulator, database, make_settings)
-
-    return make
-
-
-def first_channel(scene: Scene) -> int:
-    return min(scene.control.readable())
-
-
-async def test_a_whole_server_is_archived_and_an_unchanged_one_costs_no_message_request(scene: Any) -> None:
+async def test_a_whole_server_is_archived_and_an_unchanged_one_costs_no_message_request(scene: MakeScene) -> None:
     async with scene() as s:
         summary = await s.backfill()
         await assert_equals_truth(s.database, s.truths())
@@ -78,17 +26,17 @@ async def test_a_whole_server_is_archived_and_an_unchanged_one_costs_no_message_
         assert (again.new, again.edited, again.deleted, again.requests) == (0, 0, 0, 0)
 
 
-async def test_hostile_payloads_are_archived_whole(scene: Any) -> None:
+async def test_hostile_payloads_are_archived_whole(scene: MakeScene) -> None:
     async with scene("hostile") as s:
         summary = await s.backfill()
         assert summary.outcomes.get(Outcome.FAILED, 0) == 0
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_new_messages_are_caught_up_and_nothing_else_is_asked_for(scene: Any) -> None:
+async def test_new_messages_are_caught_up_and_nothing_else_is_asked_for(scene: MakeScene) -> None:
     async with scene("3x250") as s:
         await s.backfill()
-        channel = first_channel(s)
+        channel = s.first_channel
         posted = [s.control.post(channel, f"new {n}") for n in range(150)]
         s.control.reset_counts()
         summary = await s.backfill()
@@ -99,9 +47,9 @@ async def test_new_messages_are_caught_up_and_nothing_else_is_asked_for(scene: A
         assert [type(e) for e in s.events if isinstance(e, events.CatchUpBegan)] == [events.CatchUpBegan]
 
 
-async def test_a_target_is_met_at_the_top_and_deepened_later(scene: Any) -> None:
+async def test_a_target_is_met_at_the_top_and_deepened_later(scene: MakeScene) -> None:
     async with scene("1x1000") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         await s.backfill(target=150)
         assert len(await archived(s.database, channel)) == 200
         assert s.ended(channel).outcome == Outcome.TARGET_MET
@@ -115,9 +63,9 @@ async def test_a_target_is_met_at_the_top_and_deepened_later(scene: Any) -> None
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_iterations_are_bounded_and_reported(scene: Any) -> None:
+async def test_iterations_are_bounded_and_reported(scene: MakeScene) -> None:
     async with scene("1x1000") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         await s.backfill(max_iterations=2, max_fetch_limit=200)
         assert len(await archived(s.database, channel)) == 600
         assert s.ended(channel).outcome == Outcome.PARTIAL
@@ -126,9 +74,9 @@ async def test_iterations_are_bounded_and_reported(scene: Any) -> None:
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_since_is_a_floor(scene: Any) -> None:
+async def test_since_is_a_floor(scene: MakeScene) -> None:
     async with scene("1x1000") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         ids = s.control.ids(channel)
         await s.backfill(since=ids[700])
         rows = await archived(s.database, channel)
@@ -138,8 +86,10 @@ async def test_since_is_a_floor(scene: Any) -> None:
         assert not (await coverage(s.database, channel)).covers(channel, ids[-1])
 
 
-@pytest.mark.parametrize("kind", ["500", "502", "503", "429", "reset", "truncate", "hang", "html", "charset", "malformed"])
-async def test_a_fault_is_ridden_out(scene: Any, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["500", "502", "503", "429", "reset", "truncate", "hang", "html", "charset", "malformed"]
+)
+async def test_a_fault_is_ridden_out(scene: MakeScene, kind: str) -> None:
     async with scene("2x250") as s:
         s.control.fault(kind, times=2, skip=1)
         summary = await s.backfill()
@@ -148,16 +98,16 @@ async def test_a_fault_is_ridden_out(scene: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["unordered", "repeated", "outside", "empty"])
-async def test_a_page_that_lies_once_is_asked_for_again(scene: Any, kind: str) -> None:
+async def test_a_page_that_lies_once_is_asked_for_again(scene: MakeScene, kind: str) -> None:
     async with scene("2x250") as s:
         s.control.fault(kind, times=1, skip=1)
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_a_right_revoked_in_mid_run_is_no_end_of_history(scene: Any) -> None:
+async def test_a_right_revoked_in_mid_run_is_no_end_of_history(scene: MakeScene) -> None:
     async with scene("2x500") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         s.control.after_requests(channel, 2, lambda: s.control.revoke(channel, Right.READ_MESSAGE_HISTORY))
         summary = await s.backfill()
         assert s.ended(channel).outcome == Outcome.UNREADABLE
@@ -170,9 +120,9 @@ async def test_a_right_revoked_in_mid_run_is_no_end_of_history(scene: Any) -> No
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_a_channel_that_may_not_be_seen_any_more_is_parked(scene: Any) -> None:
+async def test_a_channel_that_may_not_be_seen_any_more_is_parked(scene: MakeScene) -> None:
     async with scene("2x500") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         s.control.after_requests(channel, 2, lambda: s.control.revoke(channel, Right.VIEW_CHANNEL))
         summary = await s.backfill()
         assert s.ended(channel).outcome == Outcome.UNREADABLE
@@ -180,18 +130,18 @@ async def test_a_channel_that_may_not_be_seen_any_more_is_parked(scene: Any) -> 
         await assert_claims_hold(s.database, {channel: s.control.truth(channel)})
 
 
-async def test_a_channel_deleted_in_mid_run_is_gone_and_keeps_its_messages(scene: Any) -> None:
+async def test_a_channel_deleted_in_mid_run_is_gone_and_keeps_its_messages(scene: MakeScene) -> None:
     async with scene("2x500") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         s.control.after_requests(channel, 2, lambda: s.control.delete_channel(channel))
         await s.backfill()
         assert s.ended(channel).outcome == Outcome.GONE
         assert len(await archived(s.database, channel)) == 200
 
 
-async def test_one_channels_failure_stops_no_other(scene: Any) -> None:
+async def test_one_channels_failure_stops_no_other(scene: MakeScene) -> None:
     async with scene("3x150") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         s.control.fault("unordered", channel_id=channel, times=None)
         summary = await s.backfill()
         assert s.ended(channel).outcome == Outcome.FAILED
@@ -202,10 +152,10 @@ async def test_one_channels_failure_stops_no_other(scene: Any) -> None:
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_a_message_deleted_before_its_page_and_known_from_a_reply_does_not_stay(scene: Any) -> None:
+async def test_a_message_deleted_before_its_page_and_known_from_a_reply_does_not_stay(scene: MakeScene) -> None:
     """The reply's page brings a copy; the page that spans the original no longer has it."""
     async with scene("1x150") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         old = s.control.ids(channel)[10]
         s.control.post(channel, "an answer", reply_to=old)
         s.control.after_requests(channel, 1, lambda: s.control.delete(channel, old))
@@ -215,9 +165,9 @@ async def test_a_message_deleted_before_its_page_and_known_from_a_reply_does_not
         await assert_claims_hold(s.database, s.truths())
 
 
-async def test_a_late_visible_message_is_found_by_the_next_catch_up(scene: Any) -> None:
+async def test_a_late_visible_message_is_found_by_the_next_catch_up(scene: MakeScene) -> None:
     async with scene("1x150") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         late = s.control.post(channel, "late", hidden=True)
         s.control.post(channel, "visible at once")
         await s.backfill()
@@ -227,21 +177,21 @@ async def test_a_late_visible_message_is_found_by_the_next_catch_up(scene: Any) 
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_without_the_content_intent_nothing_is_archived(scene: Any) -> None:
+async def test_without_the_content_intent_nothing_is_archived(scene: MakeScene) -> None:
     async with scene("1x150") as s:
         s.control.set_intents(content=False)
         with pytest.raises(ContentIntentMissing):
             await s.backfill()
         assert s.control.counts().messages == 0
         await s.backfill(allow_empty_content=True)
-        channel = first_channel(s)
+        channel = s.first_channel
         assert not await coverage(s.database, channel)
         s.control.set_intents(content=True)
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())
 
 
-async def test_a_rejected_token_ends_the_run(scene: Any) -> None:
+async def test_a_rejected_token_ends_the_run(scene: MakeScene) -> None:
     async with scene("2x300") as s:
         s.control.fault("401", skip=2, times=None)
         with pytest.raises(TokenRejected):
@@ -251,9 +201,9 @@ async def test_a_rejected_token_ends_the_run(scene: Any) -> None:
         await assert_claims_hold(s.database, s.truths())
 
 
-async def test_an_interrupted_run_keeps_what_it_had_and_the_next_goes_on(scene: Any) -> None:
+async def test_an_interrupted_run_keeps_what_it_had_and_the_next_goes_on(scene: MakeScene) -> None:
     async with scene("3x600") as s:
-        channel = first_channel(s)
+        channel = s.first_channel
         held = s.control.hold(channel)
         run = asyncio.create_task(s.backfill())
         await held.arrived.wait()
@@ -268,7 +218,7 @@ async def test_an_interrupted_run_keeps_what_it_had_and_the_next_goes_on(scene: 
 
 
 @pytest.mark.parametrize("headers", ["true", "wrong", "none"])
-async def test_rate_limits_are_kept(scene: Any, headers: Any) -> None:
+async def test_rate_limits_are_kept(scene: MakeScene, headers: Any) -> None:
     limits = Limits(messages=Rate(5, 0.25), total=Rate(500, 1.0), headers=headers)
     async with scene("6x1200", limits) as s:
         await s.backfill()
@@ -277,9 +227,10 @@ async def test_rate_limits_are_kept(scene: Any, headers: Any) -> None:
         assert s.control.counts().statuses[429] <= (6 if headers == "true" else 20)
 
 
-async def test_selection(scene: Any) -> None:
+async def test_selection(scene: MakeScene) -> None:
     async with scene() as s:
-        guild = s.control.world.channel(first_channel(s)).guild
+        guild = s.control.world.channel(s.first_channel).guild
+        assert guild is not None
         forum = next(c for c in s.control.world.channels.values() if c.type == 15)
         await s.backfill(selection=Selection(channels=frozenset({forum.id})))
         assert {e.channel_id for e in s.of(events.ChannelEnded)} <= set(forum.threads)
@@ -297,8 +248,18 @@ async def test_selection(scene: Any) -> None:
             await s.backfill(selection=Selection(guilds=frozenset({12345})))
 
 
-async def test_a_dm_is_archived_by_its_id(scene: Any) -> None:
+async def test_a_dm_is_archived_by_its_id(scene: MakeScene) -> None:
     async with scene() as s:
         dm = next(c for c in s.control.world.channels.values() if c.type == 1)
         await s.backfill(selection=Selection(channels=frozenset({dm.id})))
         await assert_equals_truth(s.database, {dm.id: s.control.truth(dm.id)})
+
+
+@pytest.mark.parametrize("lanes", [2, 8])
+async def test_ranges_of_a_channel_side_by_side(scene: MakeScene, lanes: int) -> None:
+    async with scene("1x3000", latency_ms=20) as s:
+        await s.backfill(parallel_batches=lanes, concurrency=8)
+        await assert_equals_truth(s.database, s.truths())
+        # Each lane's last page reaches into the next one's section.
+        assert s.control.counts().messages <= 32 + 2 * lanes
+        assert s.control.counts().peak == lanes

@@ -1,0 +1,59 @@
+"""An emulator, a database, and backfills between them, in one process."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from junkie_cli.client.session import open_client
+from junkie_cli.client.transport import Patience
+from junkie_cli.config import Settings
+from junkie_cli.db.database import Database
+from junkie_cli.db.workers import present
+from junkie_cli.emulator.control import Control
+from junkie_cli.emulator.server import Emulator
+from junkie_cli.ingest.backfill import BackfillOptions, backfill
+from junkie_cli.ingest.events import ChannelEnded, Event, Summary
+
+E = TypeVar("E", bound=Event)
+
+MakeSettings = Callable[..., Settings]
+
+PATIENCE = Patience(first=0.01, longest=0.05, timeout=0.5)
+"""The emulator recovers at once, and so need we not wait long."""
+
+
+@dataclass
+class Scene:
+    """One emulated Discord and one archive."""
+
+    emulator: Emulator
+    database: Database
+    make_settings: MakeSettings
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def control(self) -> Control:
+        return self.emulator.control
+
+    async def backfill(self, **options: Any) -> Summary:
+        self.events.clear()
+        settings = self.make_settings(DISCORD_TOKEN=self.emulator.token, DISCORD_API_URL=self.emulator.api_url)
+        async with (
+            open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
+            present(self.database, "backfill", discord.me.user_id) as presence,
+        ):
+            return await backfill(BackfillOptions(**options), discord, self.database, presence, self.events.append)
+
+    def truths(self) -> dict[int, list[Any]]:
+        return {channel_id: self.control.truth(channel_id) for channel_id in self.control.readable()}
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def ended(self, channel_id: int) -> ChannelEnded:
+        return next(end for end in self.of(ChannelEnded) if end.channel_id == channel_id)
+
+    @property
+    def first_channel(self) -> int:
+        return min(self.control.readable())

@@ -1,0 +1,95 @@
+"""Rights, intents, channels and guilds that change while a run goes on: the right state, no false coverage, and healing."""
+
+import pytest
+
+from junkie_cli.db.reader import Reader
+from junkie_cli.emulator.permissions import Right
+from junkie_cli.errors import ContentIntentMissing
+from junkie_cli.ingest.events import Outcome
+from tests.integration.ingest.conftest import MakeScene
+from tests.truth import archived, assert_claims_hold, assert_equals_truth
+
+
+async def test_a_right_revoked_and_granted_again_within_one_run(scene: MakeScene) -> None:
+    async with scene("2x800") as s:
+        channel = s.first_channel
+        s.control.after_requests(channel, 2, lambda: s.control.revoke(channel, Right.READ_MESSAGE_HISTORY))
+        s.control.after_requests(channel, 3, lambda: s.control.grant(channel, Right.READ_MESSAGE_HISTORY))
+        summary = await s.backfill()
+        assert summary.errors == 0
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_an_unreadable_channel_says_which_right_it_lacks_and_heals(scene: MakeScene) -> None:
+    async with scene("2x300") as s:
+        channel = s.first_channel
+        truth = {channel: s.control.truth(channel)}
+        s.control.revoke(channel, Right.READ_MESSAGE_HISTORY)
+        await s.backfill()
+        state = (await Reader(s.database).channel_states([channel]))[channel]
+        assert state.unreadable == s.ended(channel).reason
+        assert "Read Message History" in s.ended(channel).reason
+        assert s.control.counts().channels[channel] == 0
+        await assert_claims_hold(s.database, truth)
+        s.control.grant(channel, Right.READ_MESSAGE_HISTORY)
+        await s.backfill()
+        assert (await Reader(s.database).channel_states([channel]))[channel].unreadable is None
+        await assert_equals_truth(s.database, truth)
+
+
+async def test_an_intent_switched_off_in_mid_run_never_becomes_blank_coverage(scene: MakeScene) -> None:
+    async with scene("1x800") as s:
+        channel = s.first_channel
+        s.control.after_requests(channel, 3, lambda: s.control.set_intents(content=False))
+        with pytest.raises(ContentIntentMissing):
+            await s.backfill()
+        s.control.set_intents(content=True)
+        await assert_claims_hold(s.database, s.truths())
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_channel_that_turns_into_another_type_stays_archived(scene: MakeScene) -> None:
+    async with scene("1x300") as s:
+        channel = s.first_channel
+        await s.backfill()
+        s.control.change_channel(channel, kind=5, name="news")
+        s.control.post(channel, "extra, extra")
+        await s.backfill()
+        assert s.ended(channel).name == "#news"
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_deleted_thread_is_gone_with_its_messages_kept(scene: MakeScene) -> None:
+    async with scene("1x20") as s:
+        thread = s.control.add_thread(s.first_channel, "side talk", content="so").id
+        for n in range(250):
+            s.control.post(thread, f"message {n}")
+        held = len(s.control.ids(thread))
+        await s.backfill()
+        s.control.post(thread, "one more")
+        s.control.after_requests(thread, 0, lambda: None)
+        s.control.fault("404", channel_id=thread, times=None)
+        await s.backfill()
+        assert s.ended(thread).outcome == Outcome.GONE
+        assert (await Reader(s.database).channel_states([thread]))[thread].gone_at is not None
+        assert len(await archived(s.database, thread)) == held
+        s.control.clear_faults()
+        await s.backfill()
+        assert (await Reader(s.database).channel_states([thread]))[thread].gone_at is None
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_guild_that_removes_the_bot_in_mid_run_loses_nothing(scene: MakeScene) -> None:
+    async with scene("3x500") as s:
+        channels = s.control.readable()
+        truths = s.truths()
+        guild = s.control.world.channel(channels[0]).guild
+        assert guild is not None
+        s.control.after_requests(channels[0], 2, lambda: s.control.remove_bot(guild.id))
+        await s.backfill()
+        assert s.ended(channels[0]).outcome in {Outcome.UNREADABLE, Outcome.GONE}
+        await assert_claims_hold(s.database, truths)
+        s.control.add_bot(guild.id)
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())

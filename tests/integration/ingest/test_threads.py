@@ -1,0 +1,81 @@
+"""Lists of archived threads: walked once, and then only as far as they are new."""
+
+from datetime import UTC, datetime
+
+from junkie_cli import snowflake
+from tests.integration.ingest.conftest import MakeScene
+from tests.integration.ingest.scene import Scene
+from tests.truth import archived, assert_equals_truth
+
+
+def archive_threads(s: Scene, number: int) -> list[int]:
+    """Make threads with a message, archived one minute apart."""
+    made = []
+    for n in range(number):
+        thread = s.control.add_thread(s.first_channel, f"thread {n}", content="first").id
+        last = s.control.post(thread, "second")
+        s.control.archive(thread, at_ms=snowflake.to_ms(last) + 60_000)
+        made.append(thread)
+    return made
+
+
+def list_requests(s: Scene) -> int:
+    return sum(count for route, count in s.control.counts().routes.items() if "archived" in route)
+
+
+async def test_a_second_run_asks_each_list_once_however_many_threads_there_are(scene: MakeScene) -> None:
+    async with scene("1x10") as s:
+        made = archive_threads(s, 230)
+        await s.backfill()
+        assert list_requests(s) >= 4
+        await assert_equals_truth(s.database, s.truths())
+        s.control.reset_counts()
+        await s.backfill()
+        # One public list, and one of private threads.
+        assert list_requests(s) == 2
+        assert s.control.counts().messages == 0
+        assert len({e.channel_id for e in s.events if hasattr(e, "channel_id")} & set(made)) == 230
+
+
+async def test_a_thread_made_and_archived_between_two_runs_is_found(scene: MakeScene) -> None:
+    async with scene("1x10") as s:
+        archive_threads(s, 120)
+        await s.backfill()
+        (late,) = archive_threads(s, 1)
+        await s.backfill()
+        assert set(await archived(s.database, late)) == set(s.control.ids(late))
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_walk_that_fails_moves_no_cursor(scene: MakeScene) -> None:
+    async with scene("1x10") as s:
+        archive_threads(s, 250)
+        s.control.fault("403", route="*archived*", skip=1, times=1)
+        summary = await s.backfill()
+        assert summary.errors == 1
+        s.control.clear_faults()
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_an_archived_thread_that_was_cut_off_is_finished_later(scene: MakeScene) -> None:
+    """No list shows it again: it is known from the archive."""
+    async with scene("1x10") as s:
+        thread = s.control.add_thread(s.first_channel, "long", content="first").id
+        for n in range(450):
+            s.control.post(thread, f"message {n}")
+        s.control.archive(thread, at_ms=snowflake.to_ms(s.control.ids(thread)[-1]) + 60_000)
+        archive_threads(s, 3)
+        await s.backfill(target=100)
+        assert len(await archived(s.database, thread)) == 100
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_the_cursor_is_a_moment_of_discords_own(scene: MakeScene) -> None:
+    async with scene("1x10") as s:
+        archive_threads(s, 3)
+        await s.backfill()
+        rows = await s.database.fetch("SELECT newest FROM junkie.thread_lists")
+        assert rows
+        assert all(newest < datetime.now(UTC) for (newest,) in rows)
