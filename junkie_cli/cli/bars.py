@@ -148,19 +148,19 @@ class Bars:
     def _whole(self, width: int, now: float) -> Text:
         board = self._board
         done = f"{board.ended:,}/{board.channels:,} channels"
-        text = Text("Total ", style="bold")
-        bar = width - len("Total ") - len(done) - 1
-        if bar >= 4:
-            text.append_text(self._bar(board.fraction(now), min(bar, _NAME + _BAR))).append(" ")
-        return text.append(done)
+        bar = min(width - len("Total ") - len(done) - 1, _NAME + _BAR)
+        if bar < 4:
+            return Text(self._crop(f"Total {done}", width))
+        return Text("Total ").append_text(self._bar(board.fraction(now), bar)).append(f" {done}")
 
     def _figures(self, width: int, now: float) -> Text:
         board = self._board
-        figures = [f"{count(board.fetched, 'message')} fetched", f"{board.meter.rate(now):,.0f}/s"]
+        fetched = f"{count(board.fetched, 'message')} fetched" if width >= 55 else f"{board.fetched:,} msgs"
+        figures = [fetched, f"{board.meter.rate(now):,.0f}/s"]
         left = board.left(now)
         if left.requests.high != 0:
             figures.append(f"{time_range(left.low_seconds, left.high_seconds)} left")
-        return Text(self._crop(self._in_words(" · ".join(figures)), width))
+        return Text(self._crop(" · ".join(figures), width))
 
     def _bar(self, fraction: float, width: int) -> Text:
         # Where colours can't tell what is done from what is not, the signs must.
@@ -174,7 +174,7 @@ class Bars:
         return writable(text, self._console.encoding)
 
     def _fit(self, text: str, width: int) -> str:
-        return fit(self._in_words(text), width, ellipsis=self._ellipsis)
+        return fit(self._in_words(shown(text)), width, ellipsis=self._ellipsis)
 
     def _crop(self, text: str, width: int) -> str:
-        return crop(self._in_words(text), width, ellipsis=self._ellipsis)
+        return crop(self._in_words(shown(text)), width, ellipsis=self._ellipsis)

@@ -124,8 +124,9 @@ class Board:
                     row.pace = (now - row.began) / row.requests
             case Waiting(seconds=seconds):
                 row.waits_until = now + seconds
-                # The wait is part of the pace that was just kept: five requests, then the rest of their window.
-                if row.requests:
+                # The wait is part of the pace that was just kept: five requests, then the rest of their window. Fewer
+                # say nothing, since the run before this one may have used up the rest.
+                if row.requests >= WINDOW_REQUESTS:
                     row.pace = (row.waits_until - row.began) / row.requests
 
     def visible(self, most: int, now: float) -> list[Row]:
@@ -145,8 +146,10 @@ class Board:
                 row = others.pop()
             if row is not None:
                 chosen.append(row)
-        while len(chosen) < most and others:
-            chosen.append(others.pop())
+        if free := max(most - len(chosen), 0):
+            # The newcomers stand in the order in which they began.
+            newcomers = {row.channel_id for row in others[-free:]}
+            chosen += [row for channel_id, row in self.rows.items() if channel_id in newcomers]
         self._shown = [row.channel_id for row in chosen]
         return chosen
 

@@ -13,6 +13,8 @@ _NAMED: Final = 8
 
 _NAME_LENGTH: Final = 60
 
+UNREADABLE: Final = "can't be read (give the bot the right, or use --exclude)"
+
 RESUME: Final = "Interrupted. Everything fetched so far is kept; run the same command again to go on."
 
 
@@ -30,10 +32,10 @@ class Closing:
     def lines(self, summary: Summary) -> list[tuple[int, str]]:
         """Return the closing lines, each with its level of `logging`."""
         lines: list[tuple[int, str]] = []
-        if summary.channels or not summary.fatal:
+        if summary.channels or not (summary.fatal or summary.interrupted):
             # What was fatal before a channel was found is told by the error itself.
             lines += [(logging.INFO, _seed(summary)), (logging.INFO, _done(summary))]
-        lines += [(logging.WARNING, line) for line in self._grouped(Outcome.UNREADABLE, "can't be read")]
+        lines += [(logging.WARNING, line) for line in self._grouped(Outcome.UNREADABLE, UNREADABLE)]
         lines += [(logging.WARNING, line) for line in self._grouped(Outcome.FAILED, "failed")]
         if summary.interrupted:
             lines.append((logging.WARNING, RESUME))

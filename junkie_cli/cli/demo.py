@@ -1,15 +1,16 @@
 """`junkie demo`: a real backfill of a make-believe server, with nothing set up and nothing left behind."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from junkie_cli import config
+from junkie_cli.cli.options import finite
 from junkie_cli.cli.output import note, product, set_up_logging, speaks_unicode
 from junkie_cli.cli.runtime import Opened, opened, run_async
 from junkie_cli.config import Settings
@@ -44,7 +45,7 @@ Nothing of this demo is left behind."""
 def command(
     *,
     window: Annotated[
-        float, typer.Option(hidden=True, min=0.01, help="Seconds in which a channel gives five pages.")
+        float, typer.Option(hidden=True, min=0.01, callback=finite, help="Seconds in which a channel gives five pages.")
     ] = WINDOW,
     preset: Annotated[str, typer.Option(hidden=True, help="As of `junkie emulator`.")] = "demo",
 ) -> int:
@@ -66,14 +67,16 @@ async def play(user: Settings, *, preset: str, window: float) -> int:
 
     note(f"A local Discord is starting: Discord's rate limits, but {5 / window:,.1f} times as fast.")
     ended: dict[int, str] = {}
-    async with stage(user, preset=preset, window=window) as settings, opened(settings, "demo") as tools:
-        with reporter(json=False) as emit:
-            await _backfill(settings, tools, _listening(emit, ended))
-        await _show(settings, tools, ended)
-        again = await _backfill(settings, tools, lambda _: None)
-        product(
-            f"A second backfill of the unchanged server: {again.requests} message requests, {again.seconds:.1f} s.\n"
-        )
+    try:
+        async with stage(user, preset=preset, window=window) as settings, opened(settings, "demo") as tools:
+            with reporter(json=False) as emit:
+                await _backfill(settings, tools, _listening(emit, ended))
+            await _show(settings, tools, ended)
+            again = await _backfill(settings, tools, lambda _: None)
+            product(f"A second backfill, nothing new: {again.requests} message requests, {again.seconds:.1f} s.\n")
+    except asyncio.CancelledError:
+        note("Interrupted. Nothing of this demo is left behind.")
+        raise
     product(_NEXT)
     return 0
 
@@ -92,8 +95,9 @@ def _listening(emit: "Emit", ended: dict[int, str]) -> "Emit":
     def listen(event: "Event") -> None:
         if isinstance(event, ChannelEnded):
             ended[event.channel_id] = event.name
-        # An interrupted demo is not gone on with.
-        emit(replace(event, interrupted=False) if isinstance(event, Summary) else event)
+        # An interrupted demo can't be gone on with, so nothing is said of how to.
+        if not (isinstance(event, Summary) and event.interrupted):
+            emit(event)
 
     return listen
 

@@ -86,9 +86,10 @@ def ending(end: ChannelEnded) -> Line:
         case Outcome.GONE:
             text, level = f"✗ {name} no longer exists on Discord; what is archived of it is kept", logging.WARNING
         case Outcome.UNREADABLE:
-            text, level = f"✗ {name} can't be read: {shown(end.reason)}", logging.WARNING
+            # What needs a person is told once more at the end, and then it is a warning.
+            text = f"✗ {name} can't be read: {shown(end.reason)}"
         case Outcome.FAILED:
-            text, level = f"✗ {name} failed: {shown(end.reason)}", logging.WARNING
+            text = f"✗ {name} failed: {shown(end.reason)}"
     return Line(level, text)
 
 

@@ -2,13 +2,14 @@
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from junkie_cli import snowflake
 from junkie_cli.cli.cells import crop, fit
-from junkie_cli.cli.closing import grouped
+from junkie_cli.cli.closing import UNREADABLE, grouped
 from junkie_cli.cli.figures import count, requests, time_range
 from junkie_cli.cli.ndjson import dump
 from junkie_cli.cli.output import product, speaks_unicode
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 _WIDTH: Final = 80
 """Columns where stdout is no terminal."""
 
-_ARCHIVED: Final = 11  # "123,456,789"
-_LACKS: Final = 18  # "until 2024-05-01" and "since 2024-05-01"
-_REQUESTS: Final = 15  # "at least 10,000"
-_NAME: Final = 40
+_LEAST_NAME: Final = 12
+_MOST_NAME: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +91,34 @@ def as_table(rows: list[Row], guilds: int, *, width: int, ellipsis: str = "…")
             f"Requests: {requests(whole.requests)}. Time: {time_range(whole.low_seconds, whole.high_seconds)}."
         )
     if whole.requests.high is None:
-        lines.append("Discord gives no counts: of what nothing was fetched yet, only the least is known.")
+        lines.append("Discord gives no counts: where nothing was fetched yet, only the least is known.")
     if unreadable:
-        lines += ["", *grouped("can't be read", [(row.name, row.reason or "") for row in unreadable])]
-    return [crop(line, width, ellipsis=ellipsis) for line in lines]
+        lines += ["", *grouped(UNREADABLE, [(row.name, row.reason or "") for row in unreadable])]
+    return [part for line in lines for part in _wrapped(line, width, ellipsis)]
+
+
+def _wrapped(line: str, width: int, ellipsis: str) -> list[str]:
+    """Return a line as several where it is too wide, each of them cropped should a name have no blanks."""
+    parts = textwrap.wrap(line, max(width, 20), subsequent_indent="    ", break_long_words=False) or [""]
+    return [crop(part, width, ellipsis=ellipsis) for part in parts]
 
 
 def _table(rows: list[Row], width: int, ellipsis: str) -> list[str]:
     """Return a heading and a line for each channel; columns that don't fit are left out, the last ones first."""
     columns = [
-        ("Archived", _ARCHIVED, [f"{row.held:,}" for row in rows]),
-        ("Requests", _REQUESTS, [requests(row.left) for row in rows]),
-        ("Lacks", _LACKS, [lacks(row) for row in rows]),
-        ("Time", 0, [time_range(row.seconds.low_seconds, row.seconds.high_seconds) for row in rows]),
+        ["Archived", *(f"{row.held:,}" for row in rows)],
+        ["Requests", *(requests(row.left) for row in rows)],
+        ["Lacks", *(lacks(row) for row in rows)],
+        ["Time", *(time_range(row.seconds.low_seconds, row.seconds.high_seconds) for row in rows)],
     ]
-    columns = [(title, max(size, *(len(cell) for cell in cells)), cells) for title, size, cells in columns]
-    while len(columns) > 1 and 12 + sum(size + 2 for _, size, _ in columns) > width:
+    sizes = [max(map(len, column)) for column in columns]
+    while len(columns) > 1 and _LEAST_NAME + sum(size + 2 for size in sizes) > width:
         columns.pop()
-    name = max(min(width - sum(size + 2 for _, size, _ in columns), _NAME), 1)
-    lines = ["  ".join([fit("Channel", name), *(title.rjust(size) for title, size, _ in columns)])]
-    for number, row in enumerate(rows):
-        cells = [cells[number].rjust(size) for _, size, cells in columns]
-        lines.append("  ".join([fit(row.name, name, ellipsis=ellipsis), *cells]))
-    return lines
+        sizes.pop()
+    name = max(min(width - sum(size + 2 for size in sizes), _MOST_NAME), 1)
+    names = [fit(text, name, ellipsis=ellipsis) for text in ("Channel", *(row.name for row in rows))]
+    padded = [[cell.rjust(size) for cell in column] for column, size in zip(columns, sizes, strict=True)]
+    return ["  ".join(line) for line in zip(names, *padded, strict=True)]
 
 
 def lacks(row: Row) -> str:
