@@ -33,20 +33,41 @@ class Variable:
 VARIABLES: Final = (
     Variable("DISCORD_TOKEN", "token", None, values.token, "bot token; never a flag, never printed", secret=True),
     Variable(
-        "DISCORD_TOKEN_FILE", "token_file", None, values.path, "file that holds the bot token, e.g. a container secret"
+        "DISCORD_TOKEN_FILE",
+        "token_file",
+        None,
+        values.path,
+        "file that holds the bot token, such as a container's secret",
     ),
     Variable(
         "DISCORD_API_URL",
         "api_url",
         values.DISCORD_API_URL,
         values.api_url,
-        "base of Discord's API, e.g. a proxy or the emulator",
+        "base of Discord's API, such as a proxy's or the emulator's",
     ),
     Variable(
-        "POSTGRES_URL", "postgres_url", None, values.postgres_url, "libpq URI; unset: the embedded server", secret=True
+        "POSTGRES_URL",
+        "postgres_url",
+        None,
+        values.postgres_url,
+        "libpq URI of your own PostgreSQL (unset: the embedded one)",
+        secret=True,
     ),
-    Variable("JUNKIE_HOME", "home", None, values.path, "folder of the embedded database and the demo"),
-    Variable("JUNKIE_PG_BIN", "pg_bin", None, values.path, "folder with postgres, initdb and pg_ctl"),
+    Variable(
+        "JUNKIE_HOME",
+        "home",
+        None,
+        values.path,
+        "folder of the embedded database (unset: the platform's folder for user data)",
+    ),
+    Variable(
+        "JUNKIE_PG_BIN",
+        "pg_bin",
+        None,
+        values.path,
+        "folder with postgres and initdb (unset: the ones that came with junkie, else the system's)",
+    ),
     Variable(
         "DISCORD_TIMEZONE",
         "timezone",
@@ -62,7 +83,9 @@ VARIABLES: Final = (
         "backfill target per channel (unset: all) and `context --limit` (unset: 500)",
     ),
     Variable("TEAM_LEADER_CONTEXT_LIMIT", "team_leader_limit", 100, values.integer(1), "`context --role team-leader`"),
-    Variable("CACHE_TTL", "cache_ttl", 120, values.integer(0), "seconds for which the archive counts as fresh"),
+    Variable(
+        "CACHE_TTL", "cache_ttl", 120, values.integer(0), "seconds for which `context` takes the archive for fresh"
+    ),
     Variable(
         "MESSAGE_SYNC_LIMIT",
         "sync_limit",
@@ -79,7 +102,7 @@ VARIABLES: Final = (
         "max_iterations",
         None,
         values.integer(1),
-        "deepen iterations per channel and run (unset: unbounded)",
+        "deepen iterations per channel and run (unset: as many as it takes)",
     ),
     Variable(
         "BACKFILL_PARALLEL_BATCHES",
@@ -108,7 +131,13 @@ VARIABLES: Final = (
         values.flag,
         "1: channels that the bot may not read don't make a run partial",
     ),
-    Variable("LOG_LEVEL", "log_level", "INFO", values.choice(*LOG_LEVELS), "how much is logged"),
+    Variable(
+        "LOG_LEVEL",
+        "log_level",
+        "INFO",
+        values.choice(*LOG_LEVELS),
+        "how much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL",
+    ),
 )
 """Every setting, in the order in which the documentation shows them."""
 
