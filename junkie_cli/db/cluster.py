@@ -340,13 +340,16 @@ def _pid_in(file: Path) -> int | None:
 
 def _end(pid: int) -> bool:
     """End a server as `pg_ctl stop -m fast` does, without its tenths of a second; False if it takes too long."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_PATIENCE
+    pause = 0.005
     while is_running(pid, None):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(0.005)
+        # Again and again: one that has only just been launched does not listen yet, and a second one does no harm.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
     return True
 
 

@@ -64,8 +64,8 @@ async def names(database: Database) -> list[str]:
     return await database.transaction(work)
 
 
-async def put(database: Database, guild_id: int, then: Callable[[], Any] = lambda: None) -> int:
-    """Write a row, do something at first, write another, all in one transaction; return how often that was run."""
+async def put(database: Database, guild_id: int, then: Callable[[], Any]) -> int:
+    """Write a row, end the server, write another, all in one transaction; return how often that was run."""
     runs = 0
 
     async def work(connection: Connection) -> None:
@@ -75,6 +75,8 @@ async def put(database: Database, guild_id: int, then: Callable[[], Any] = lambd
         await connection.execute(statement, [guild_id, f"{guild_id} first"])
         if runs == 1:
             then()
+            # A backend outlives its postmaster for a moment, but not while it waits.
+            await connection.execute("SELECT pg_sleep(60)")
         await connection.execute(statement, [guild_id + 1, f"{guild_id} second"])
 
     await database.transaction(work)
@@ -109,7 +111,7 @@ async def test_all_transactions_of_a_command_survive_it_together(embedded_settin
         if runs <= 4:
             await together.wait()
             embedded.stop(own_home, force=True)
-        await connection.execute("SELECT 1")
+            await connection.execute("SELECT pg_sleep(60)")
 
     async with open_database(embedded_settings) as database:
         await asyncio.gather(*(database.transaction(work) for _ in range(4)))
@@ -173,9 +175,10 @@ async def test_what_was_committed_when_the_server_is_killed_is_kept(
     embedded_settings: Settings, own_home: Path
 ) -> None:
     async with open_database(embedded_settings) as database:
-        await put(database, 40)
+        async with database.connection() as connection:
+            await connection.execute("INSERT INTO junkie.guilds VALUES (40, 'kept')")
         os.kill(Cluster(own_home).postmaster() or 0, signal.SIGKILL)
-        assert "40 second" in await names(database)
+        assert "kept" in await names(database)
 
 
 # --- refusals at the door ---
