@@ -60,6 +60,10 @@ class Messages:
                 )
             await tries.failed("an answer other than messages")
 
+    def opens_window(self, channel_id: int) -> bool:
+        """Say whether the channel's next request would begin a window."""
+        return self._windows.opens(channel_id)
+
     async def _attempt(self, request: PageRequest) -> Answer | None:
         """Send one request. None if the window was used up meanwhile. Raises Failed."""
         line, windows, channel_id = self._line, self._windows, request.channel_id

@@ -68,6 +68,13 @@ class DiscordClient:
         """
         return await self._messages.page(request, slot=slot, on_wait=on_wait)
 
+    def opens_window(self, channel_id: int) -> bool:
+        """Say whether a page of the channel that is asked for now would begin a new window of its rate limit.
+
+        Where places are scarce, whoever begins a window should go first: the next one begins the sooner.
+        """
+        return self._messages.opens_window(channel_id)
+
     async def fetch_message(self, channel_id: int, message_id: int) -> Parsed | None:
         """Return one message, None if the channel has none of that id. Raises ChannelForbidden, ChannelNotFound."""
         path = "/channels/{channel_id}/messages/{message_id}"

@@ -144,6 +144,11 @@ class Windows:
             else:
                 return
 
+    def opens(self, channel_id: int) -> bool:
+        """Say whether a request that is taken now would be the first of its window."""
+        channel = self._channel(channel_id)
+        return self._wait(channel) == 0 and channel.used == 0
+
     def take(self, channel_id: int) -> Permit | None:
         """Take one request out of the window, or return None if somebody else was quicker: wait again."""
         channel = self._channel(channel_id)

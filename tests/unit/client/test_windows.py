@@ -221,6 +221,21 @@ def test_the_first_request_of_all_goes_alone() -> None:
     run(work())
 
 
+def test_who_begins_a_window_can_be_told() -> None:
+    async def work() -> None:
+        windows = fresh()
+        server = Server(limit=2, window=1.0)
+        assert windows.opens(1)
+        await fetch(windows, server, 1, 1)
+        assert not windows.opens(1)
+        await fetch(windows, server, 1, 1)
+        assert not windows.opens(1)
+        await windows.ready(1)
+        assert windows.opens(1)
+
+    run(work())
+
+
 def test_waits_are_told() -> None:
     told: list[float] = []
 
