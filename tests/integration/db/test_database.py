@@ -279,6 +279,6 @@ async def test_nothing_stays_connected_or_open(database_url: str, make_settings:
         await guild_names(database)
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        while await one(connection, others):  # noqa: ASYNC110  the server sends no event
+        while await one(connection, others):
             await asyncio.sleep(0)
     assert logging.getLogger("psycopg").filters == logging.getLogger("psycopg.pool").filters == []

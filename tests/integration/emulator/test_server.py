@@ -246,7 +246,7 @@ async def test_closing_lets_everything_go() -> None:
             await hold.arrived.wait()
             emulator.control.fault("hang")
             hanging = asyncio.create_task(_get(http, address, headers))
-            while emulator.control.counts().messages < 2:  # noqa: ASYNC110  # no event tells of it
+            while emulator.control.counts().messages < 2:  # no event tells of it
                 await asyncio.sleep(0)
         assert await held == 200
         with pytest.raises(aiohttp.ClientError):
