@@ -1,10 +1,14 @@
 """The hands on the emulator: every verb as a method."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from junkie_cli.emulator import pages, permissions
 from junkie_cli.emulator.faults import Fault
+from junkie_cli.emulator.gateway import Gateway
+from junkie_cli.emulator.outages import Outages
+from junkie_cli.emulator.stream import Stream, Streamed
 from junkie_cli.emulator.traffic import Traffic
 from junkie_cli.emulator.world import World
 
@@ -14,12 +18,15 @@ Json = dict[str, Any]
 class Control:
     """Changes the world, breaks the traffic, and says what is true.
 
-    The verbs of the world are its methods under their own names; see `World` and `Traffic` for their meaning.
+    The verbs of the world are its methods under their own names; see `World`, `Traffic`, `Gateway` and `Outages` for their
+    meaning.
     """
 
-    def __init__(self, world: World, traffic: Traffic, press: pages.Press) -> None:
+    def __init__(self, world: World, traffic: Traffic, press: pages.Press, gateway: Gateway) -> None:
         self.world = world
         self.traffic = traffic
+        self.gateway = gateway
+        outages = Outages(gateway)
         self._press = press
 
         self.post, self.edit, self.delete, self.bulk_delete = world.post, world.edit, world.delete, world.bulk_delete
@@ -35,17 +42,36 @@ class Control:
         self.set_role, self.set_member_roles = world.set_role, world.set_member_roles
         self.add_guild, self.remove_bot, self.add_bot = world.add_guild, world.remove_bot, world.add_bot
         self.set_intents, self.rename_user, self.silent = world.set_intents, world.rename_user, world.silent
+        self.add_user, self.add_member, self.remove_member = world.add_user, world.add_member, world.remove_member
+        self.set_nick, self.rename_guild, self.obfuscate = world.set_nick, world.rename_guild, world.obfuscate
+        self.add_role, self.rename_role, self.delete_role = world.add_role, world.rename_role, world.delete_role
 
         self.counts, self.reset_counts, self.set_latency = traffic.counts, traffic.reset_counts, traffic.set_latency
         self.set_limits, self.log = traffic.limiter.set, traffic.log
         self.hold, self.after_requests = traffic.faults.hold, traffic.faults.after_requests
         self.clear_faults = traffic.faults.clear
 
+        self.disconnect, self.invalidate, self.reconnect = outages.disconnect, outages.invalidate, outages.reconnect
+        self.withhold_acks, self.give_acks = outages.withhold_acks, outages.give_acks
+        self.request_heartbeats, self.set_gateway = outages.request_heartbeats, outages.set_gateway
+        self.gateway_down, self.gateway_up = outages.gateway_down, outages.gateway_up
+        self.forget_sessions, self.sessions, self.until = gateway.forget_sessions, gateway.sessions, gateway.until
+        self.pause_events, self.resume_events = gateway.pause_events, gateway.resume_events
+        self.unavailable, self.available, self.send_raw = gateway.unavailable, gateway.available, gateway.send_raw
+        self.set_session_starts = gateway.starts.set
+
     def fault(self, kind: str, **how: Any) -> Fault:
         """Arm a fault; `how` are the fields of `Fault`."""
         fault = Fault(kind, **how)
         self.traffic.faults.arm(fault)
         return fault
+
+    async def stream(
+        self, rate: float, seconds: float, channels: Sequence[int] = (), *, edits: float = 0.0, deletes: float = 0.0
+    ) -> Streamed:
+        """Make so many events a second in these channels, or in all that the bot may read; see `Stream`."""
+        flow = Stream(self.world, channels or self.readable(), edits=edits, deletes=deletes)
+        return await flow.run(rate, seconds)
 
     def truth(self, channel_id: int) -> list[Json]:
         """Return every message that shows in a channel, oldest first, as a bot with every right would fetch it."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from junkie_cli import snowflake
 from junkie_cli.emulator import payloads
+from junkie_cli.emulator.channels import HAS_THREAD
 from junkie_cli.emulator.entities import Channel, Message, MessageType
 from junkie_cli.emulator.state import State, find, place_of
 from junkie_cli.emulator.talk import iso
-from junkie_cli.emulator.world import HAS_THREAD
 
 _CDN = re.compile(
     rb'("(?:proxy_)?url":"https://(?:cdn\.discordapp\.com|media\.discordapp\.net)/[^"?]*attachments/[^"?]+)"'
@@ -74,7 +74,7 @@ class Press:
         return [
             message.own
             if clear and message.fields is None and message.own is not None
-            else self._assemble(channel, message, full=full)
+            else self._assemble(channel, message, clear=clear)
             for message in messages
         ]
 
@@ -82,24 +82,37 @@ class Press:
         """Return one message encoded."""
         return self.page(channel, [message])[0]
 
+    def live(self, channel: Channel, message: Message, *, clear: bool) -> bytes:
+        """Return one message encoded for an event; not `clear`, for a session without the content intent.
+
+        It is not kept: what streams by is not fetched again.
+        """
+        self._fetches += 1
+        return self._assemble(channel, message, clear=clear, keep=False)
+
     def warm(self) -> None:
         """Encode everything beforehand, so that a benchmark measures its client."""
         for channel in self._state.channels.values():
             for message in channel.messages:
                 self._own(channel, message)
 
-    def _assemble(self, channel: Channel, message: Message, *, full: bool) -> bytes:
-        clear = full or self._state.sees_content or self._concerns_bot(channel, message)
-        found = self._own(channel, message) if clear else dumps(_blank(own_payload(channel, message)))
+    def _assemble(self, channel: Channel, message: Message, *, clear: bool, keep: bool = True) -> bytes:
+        if clear or self._concerns_bot(channel, message):
+            found = self._own(channel, message, keep=keep)
+        else:
+            found = dumps(_blank(own_payload(channel, message)))
         if message.fields is not None:
-            found = self._complete(message, message.fields, found, full=full)
+            found = self._complete(message, message.fields, found, clear=clear)
         return found
 
-    def _own(self, channel: Channel, message: Message) -> bytes:
-        if message.own is None:
-            plain = message.fields is None
-            message.own = self._encode_plain(channel, message) if plain else dumps(own_payload(channel, message))
-        return message.own
+    def _own(self, channel: Channel, message: Message, *, keep: bool = True) -> bytes:
+        if message.own is not None:
+            return message.own
+        plain = message.fields is None
+        own = self._encode_plain(channel, message) if plain else dumps(own_payload(channel, message))
+        if keep:
+            message.own = own
+        return own
 
     def _encode_plain(self, channel: Channel, message: Message) -> bytes:
         """Fill content, time and id into what all plain messages of an author in a channel share: ten times as fast."""
@@ -111,14 +124,14 @@ class Press:
         timestamp = iso(snowflake.to_ms(message.id)).encode()
         return b'%b%b%b"%b"%b"%d"%b' % (head, dumps(message.content), second, timestamp, third, message.id, tail)
 
-    def _complete(self, message: Message, fields: dict[str, Any], own: bytes, *, full: bool) -> bytes:
+    def _complete(self, message: Message, fields: dict[str, Any], own: bytes, *, clear: bool) -> bytes:
         if fields.get("type") in MessageType.RESOLVED:
-            own = own[:-1] + b',"referenced_message":' + self._referenced(fields, full=full) + b"}"
+            own = own[:-1] + b',"referenced_message":' + self._referenced(fields, clear=clear) + b"}"
         if fields.get("flags", 0) & HAS_THREAD and (thread := self._state.channels.get(message.id)) is not None:
             own = own[:-1] + b',"thread":' + dumps(payloads.channel(thread)) + b"}"
         return self._sign(own) if b"/attachments/" in own else own
 
-    def _referenced(self, fields: dict[str, Any], *, full: bool) -> bytes:
+    def _referenced(self, fields: dict[str, Any], *, clear: bool) -> bytes:
         reference = fields["message_reference"]
         channel = self._state.channels.get(int(reference["channel_id"]))
         target = None if channel is None else find(channel, int(reference["message_id"]))
@@ -127,8 +140,7 @@ class Press:
         # One level only, and without reactions: a BasicMessageResponse.
         payload = own_payload(channel, target)
         payload.pop("reactions", None)
-        clear = full or self._state.sees_content or self._concerns_bot(channel, target)
-        return dumps(payload if clear else _blank(payload))
+        return dumps(payload if clear or self._concerns_bot(channel, target) else _blank(payload))
 
     def _concerns_bot(self, channel: Channel, message: Message) -> bool:
         bot = self._state.bot

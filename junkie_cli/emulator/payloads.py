@@ -1,16 +1,21 @@
 """Users, roles, members, guilds and channels as Discord's REST API writes them (its OpenAPI description)."""
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from junkie_cli.emulator import permissions
 from junkie_cli.emulator.entities import Channel, ChannelType, Guild, Member, Role, User
+from junkie_cli.emulator.permissions import Right
 from junkie_cli.emulator.state import State
 from junkie_cli.emulator.talk import iso
 
 Json = dict[str, Any]
 
-_MEMBERS_INTENT_LIMITED = 1 << 15
+MEMBERS_INTENT_LIMITED: Final = 1 << 15
+"""Application flag GATEWAY_GUILD_MEMBERS_LIMITED."""
+
+CHANNEL_OBFUSCATED: Final = 1 << 17
+"""Channel flag: this is not its name."""
 
 
 def user(account: User) -> Json:
@@ -40,10 +45,15 @@ def me(state: State) -> Json:
     return user(state.bot) | own
 
 
+def application_flags(state: State) -> int:
+    """Return the flags of the bot's application, which tell its privileged intents."""
+    return state.application_flags | MEMBERS_INTENT_LIMITED
+
+
 def application(state: State) -> Json:
     """Return the PrivateApplicationResponse of the bot's application; its flags tell the intents."""
     owner = state.users[min(u for u in state.users if u != state.bot.id)] if len(state.users) > 1 else state.bot
-    flags = state.application_flags | _MEMBERS_INTENT_LIMITED
+    flags = application_flags(state)
     return {
         "id": str(state.bot.id),
         "name": state.bot.username,
@@ -173,6 +183,22 @@ def channel(of: Channel) -> Json:
         "parent_id": None if of.parent is None else str(of.parent.id),
     }
     return common | (_thread(of) if of.is_thread else _guild_channel(of))
+
+
+def hidden_channel(of: Channel) -> Json:
+    """Return what the gateway says of a channel that the bot may not view, once Discord hides those.
+
+    Only id, type, position and parent are true (docs, "Obfuscated Channels").
+    """
+    assert of.guild is not None
+    found = channel(of)
+    for name in ("topic", "last_message_id", "rtc_region"):
+        if name in found:
+            found[name] = None
+    if "available_tags" in found:
+        found["available_tags"] = []
+    denied = {"id": str(of.guild.id), "type": 0, "allow": "0", "deny": str(Right.VIEW_CHANNEL)}
+    return found | {"name": "___hidden___", "flags": CHANNEL_OBFUSCATED, "permission_overwrites": [denied]}
 
 
 def _guild_channel(of: Channel) -> Json:

@@ -77,6 +77,14 @@ def may_view(channel: Channel, user_id: int) -> bool:
     return bool(rights)
 
 
+def is_shown(channel: Channel, user_id: int) -> bool:
+    """Tell whether a member sees it in the list: what they may view, and categories of such (docs, "Obfuscated Channels")."""
+    if channel.type != ChannelType.CATEGORY or channel.guild is None:
+        return may_view(channel, user_id)
+    inside = [of for of in channel.guild.channels.values() if of.parent is channel]
+    return may_view(channel, user_id) or any(may_view(of, user_id) for of in inside)
+
+
 def may_open(channel: Channel, user_id: int) -> bool:
     """Tell whether its messages may be asked for; voice and stage text also need Connect."""
     if channel.type in ChannelType.SPOKEN and not in_channel(channel, user_id) & Right.CONNECT:

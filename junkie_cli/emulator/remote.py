@@ -12,22 +12,33 @@ from typing import Any, Final
 
 from junkie_cli.emulator import payloads
 from junkie_cli.emulator.control import Control
-from junkie_cli.emulator.entities import Channel, Guild
+from junkie_cli.emulator.entities import Channel, Guild, Role, User
 from junkie_cli.emulator.faults import Fault
+from junkie_cli.emulator.gateway import Sessions
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
+from junkie_cli.emulator.stream import Streamed
 from junkie_cli.emulator.traffic import Counts
 
 _OF_WORLD: Final = frozenset(
     {
         *("edit", "delete", "bulk_delete", "reveal", "react", "add_channel", "change_channel", "delete_channel"),
         *("add_thread", "archive", "unarchive", "join_thread", "leave_thread", "set_overwrite", "set_role"),
-        *("set_member_roles", "add_guild", "remove_bot", "add_bot", "set_intents", "rename_user"),
+        *("set_member_roles", "add_guild", "remove_bot", "add_bot", "set_intents", "rename_user", "add_user"),
+        *("add_member", "remove_member", "set_nick", "rename_guild", "add_role", "rename_role", "delete_role"),
+        "obfuscate",
+    }
+)
+_OF_GATEWAY: Final = frozenset(
+    {
+        *("disconnect", "invalidate", "reconnect", "withhold_acks", "give_acks", "request_heartbeats", "set_gateway"),
+        *("gateway_down", "gateway_up", "forget_sessions", "sessions", "pause_events", "resume_events", "unavailable"),
+        *("available", "send_raw", "set_session_starts"),
     }
 )
 _OF_TRAFFIC: Final = frozenset({"counts", "reset_counts", "set_latency", "fault", "clear_faults"})
 _OF_TRUTH: Final = frozenset({"named", "ids", "readable", "warm"})
-_IDS: Final = frozenset({"message_ids", "roles"})
+_IDS: Final = frozenset({"message_ids", "roles", "channels"})
 _RIGHTS: Final = frozenset({"allow", "deny", "permissions"})
 
 
@@ -60,10 +71,15 @@ class Remote:
         with silent:
             return _plain(self._verb(verb)(**given))
 
+    async def stream(self, arguments: Mapping[str, Any]) -> Any:
+        """Run the one verb that takes time. Raises as `run` does."""
+        given = {name: _converted(name, value) for name, value in arguments.items()}
+        return _plain(await self._control.stream(**given))
+
     def _verb(self, verb: str) -> Callable[..., Any]:
         if verb in self._own:
             return self._own[verb]
-        passed_on = _OF_WORLD | _OF_TRAFFIC | _OF_TRUTH
+        passed_on = _OF_WORLD | _OF_TRAFFIC | _OF_GATEWAY | _OF_TRUTH
         if verb not in passed_on:
             raise LookupError(f"there is no verb '{verb}'; there are {', '.join(sorted(passed_on | set(self._own)))}")
         method: Callable[..., Any] = getattr(self._control, verb)
@@ -100,6 +116,7 @@ class Remote:
         self._control.traffic.faults.numbered(number).release()
 
     def _after_requests(self, channel_id: int, requests: int, verb: str, arguments: dict[str, Any]) -> None:
+        self._verb(verb)
         self._control.after_requests(channel_id, requests, lambda: self.run(verb, arguments))
 
 
@@ -116,14 +133,18 @@ def _converted(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    found = value
     match value:
         case Channel():
-            return payloads.channel(value)
+            found = payloads.channel(value)
         case Guild():
-            return payloads.guild(value, counts=True)
-        case Counts():
-            return value.as_json()
-        case Fault():
-            return asdict(value)
-        case _:
-            return value
+            found = payloads.guild(value, counts=True)
+        case User():
+            found = payloads.user(value)
+        case Role():
+            found = payloads.role(value)
+        case Counts() | Sessions():
+            found = value.as_json()
+        case Fault() | Streamed():
+            found = asdict(value)
+    return found

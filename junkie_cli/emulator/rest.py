@@ -10,6 +10,7 @@ from junkie_cli import snowflake
 from junkie_cli.emulator import pages, payloads, permissions
 from junkie_cli.emulator.entities import Channel, ChannelType, Guild
 from junkie_cli.emulator.permissions import Right
+from junkie_cli.emulator.starts import SessionStarts
 from junkie_cli.emulator.state import find
 from junkie_cli.emulator.world import World
 
@@ -38,6 +39,7 @@ class Call:
     query: Mapping[str, str]
     origin: str
     """host:port that the request came to."""
+    starts: SessionStarts
 
     @property
     def major(self) -> int:
@@ -92,8 +94,9 @@ def _gateway(_world: World, _press: pages.Press, call: Call) -> Reply:
 
 
 def _gateway_bot(_world: World, _press: pages.Press, call: Call) -> Reply:
-    session = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-    return Reply({"url": f"ws://{call.origin}", "shards": 1, "session_start_limit": session})
+    starts = call.starts
+    url = f"ws://{call.origin}"
+    return Reply({"url": url, "shards": starts.shards, "session_start_limit": starts.as_json()})
 
 
 def _my_guilds(world: World, _press: pages.Press, call: Call) -> Reply:
@@ -115,8 +118,11 @@ def _guild(world: World, _press: pages.Press, call: Call) -> Reply:
 
 
 def _channels(world: World, _press: pages.Press, call: Call) -> Reply:
-    """Every channel, also those that the bot can't see, but no threads."""
-    return Reply([payloads.channel(channel) for channel in _my_guild(world, call).channels.values()])
+    """Every channel but no threads; also those that the bot can't see, until Discord hides them."""
+    channels = _my_guild(world, call).channels.values()
+    hidden = world.obfuscates
+    shown = [channel for channel in channels if not hidden or permissions.is_shown(channel, world.bot.id)]
+    return Reply([payloads.channel(channel) for channel in shown])
 
 
 def _roles(world: World, _press: pages.Press, call: Call) -> Reply:

@@ -4,8 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import socket
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +11,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from junkie_cli.emulator import rest
+from junkie_cli.emulator import rest, websocket
+from junkie_cli.emulator.connection import reset
 from junkie_cli.emulator.control import Control
 from junkie_cli.emulator.faults import PAGE_KINDS, Fault
+from junkie_cli.emulator.gateway import Gateway, GatewayRules
 from junkie_cli.emulator.limits import VIA, Limits, Refusal, refusal
 from junkie_cli.emulator.pages import Press, dumps
 from junkie_cli.emulator.remote import Remote
@@ -23,9 +23,6 @@ from junkie_cli.emulator.traffic import Traffic
 from junkie_cli.emulator.world import World
 
 JSON: Final = "application/json"
-
-_RESET: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER of no time: closing sends a RST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,12 @@ async def running(
     *,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     latency_ms: float = 0,
+    gateway: GatewayRules = GatewayRules(),  # noqa: B008  # frozen
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> AsyncIterator[Emulator]:
     """Serve a world until the block ends. Port 0 takes a free one. Raises OSError if the port is taken."""
-    desk = _Desk(world, Traffic(limits=limits, latency_ms=latency_ms, seed=world.seed))
+    desk = _Desk(world, Traffic(limits=limits, latency_ms=latency_ms, seed=world.seed), gateway)
     runner = web.AppRunner(desk.application(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -71,12 +69,13 @@ def token_of(world: World) -> str:
 class _Desk:
     """Takes requests in."""
 
-    def __init__(self, world: World, traffic: Traffic) -> None:
+    def __init__(self, world: World, traffic: Traffic, rules: GatewayRules) -> None:
         self.token = token_of(world)
         self._world = world
         self._traffic = traffic
         self._press = Press(world)
-        self.control = Control(world, traffic, self._press)
+        self._gateway = Gateway(world, self._press, self.token, rules)
+        self.control = Control(world, traffic, self._press, self._gateway)
         self._remote = Remote(self.control)
         self._closing = asyncio.Event()
 
@@ -85,6 +84,8 @@ class _Desk:
         application = web.Application()
         for name, route in rest.ROUTES.items():
             application.router.add_get(route.pattern, self._serve, name=name, allow_head=False)
+        for path in ("/", websocket.RESUME_PATH):
+            application.router.add_get(path, self._connect, allow_head=False)
         application.router.add_post("/_emulator/{verb}", self._control_by_http)
         application.router.add_route("*", "/{anything:.*}", self._nowhere)
         return application
@@ -92,13 +93,14 @@ class _Desk:
     def close(self) -> None:
         """Let go of every request that hangs or is held."""
         self._closing.set()
+        self._gateway.close()
         self._traffic.faults.clear()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         match = request.match_info
         name = match.route.name or ""
         ids = {key: int(value) for key, value in match.items()}
-        call = rest.Call(name, ids, request.query, request.host)
+        call = rest.Call(name, ids, request.query, request.host, self._gateway.starts)
         traffic = self._traffic
         traffic.came(name, call.major, dict(request.query))
         status, scope = 0, None
@@ -188,12 +190,18 @@ class _Desk:
             return _json(200, body[:-1] + b",]", headers)
         return None
 
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        return await websocket.serve(self._gateway, request)
+
     async def _control_by_http(self, request: web.Request) -> web.Response:
         try:
             arguments = json.loads(await request.read() or b"{}")
             if not isinstance(arguments, dict):
                 raise TypeError("arguments are a JSON object")  # noqa: TRY301  # one place answers what is wrong
-            found = self._remote.run(request.match_info["verb"], arguments)
+            if (verb := request.match_info["verb"]) == "stream":
+                found = await self._remote.stream(arguments)
+            else:
+                found = self._remote.run(verb, arguments)
         except LookupError as error:
             return _json(404, dumps({"message": str(error)}), {})
         except (TypeError, ValueError) as error:
@@ -219,8 +227,5 @@ def _refused(refused: Refusal) -> web.Response:
 
 def _abort(request: web.Request) -> web.StreamResponse:
     """End the connection with a RST; the response that aiohttp wants goes nowhere."""
-    if request.transport is not None:
-        if (connection := request.transport.get_extra_info("socket")) is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        request.transport.abort()
+    reset(request)
     return web.StreamResponse()

@@ -6,12 +6,12 @@ Invariant: what a test or a gateway can observe changes only through the verbs o
 
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from junkie_cli import snowflake
 from junkie_cli.emulator.entities import Channel, Guild, Message, User
@@ -35,13 +35,18 @@ class UnknownError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change, named as the gateway names it. `ids` are the messages of a deletion, or whom the event is about."""
+    """A change, named as the gateway names it.
+
+    `ids` are the messages of a deletion, or whom the event is about. `detail` is what the entities don't show: `emoji` of
+    a reaction, `told` of an update that names only some keys, `unarchived` of a thread.
+    """
 
     name: str
     guild: Guild | None = None
     channel: Channel | None = None
     message: Message | None = None
     ids: tuple[int, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 class State:
@@ -56,6 +61,7 @@ class State:
         self.channels: dict[int, Channel] = {}
         self.users: dict[int, User] = {}
         self.application_flags = CONTENT_INTENT
+        self.obfuscates = False
         self.listeners: list[Callable[[Event], None]] = []
         self._silent = False
         self.bot = User(self.id_at(self.end_ms - 400 * 86_400_000), "archivist", bot=True, discriminator="4821")

@@ -70,8 +70,13 @@ class Talk(State):
         fields: Mapping[str, Any] | None = None,
         at_ms: int | None = None,
         stamped: bool = True,
+        told: Iterable[str] | None = None,
     ) -> None:
-        """Change a message. Not `stamped`, its edited_timestamp stays, as when Discord adds an embed."""
+        """Change a message. Not `stamped`, its edited_timestamp stays, as when Discord adds an embed.
+
+        `told` are the only keys that the event carries beside the ids: an update that lacks `type` and author has been
+        seen. Unset, it carries the whole message.
+        """
         message = self.message(channel_id, message_id)
         changed = dict(message.fields or {})
         if stamped:
@@ -81,7 +86,8 @@ class Talk(State):
         message.content = message.content if content is None else content
         message.own = None
         channel = self.channel(channel_id)
-        self.emit(Event("MESSAGE_UPDATE", channel.guild, channel, message))
+        detail = {} if told is None else {"told": tuple(told)}
+        self.emit(Event("MESSAGE_UPDATE", channel.guild, channel, message, detail=detail))
 
     def delete(self, channel_id: int, message_id: int) -> None:
         """Delete one message, shown or hidden."""
@@ -98,19 +104,20 @@ class Talk(State):
         self.emit(Event("MESSAGE_DELETE_BULK", channel.guild, channel, ids=ids))
 
     def react(self, channel_id: int, message_id: int, emoji: str, count: int = 1) -> None:
-        """Let so many people react with a Unicode emoji; a reaction is no edit."""
+        """Let so many people react with a Unicode emoji; a reaction is no edit. One event tells of the last of them."""
         message = self.message(channel_id, message_id)
         fields = dict(message.fields or {})
         others = [r for r in fields.get("reactions", ()) if r["emoji"]["name"] != emoji]
         fields["reactions"] = [*others, reaction(emoji, count)]
         message.fields, message.own = fields, None
         channel = self.channel(channel_id)
-        self.emit(Event("MESSAGE_REACTION_ADD", channel.guild, channel, message))
+        who = self._someone(channel)
+        self.emit(Event("MESSAGE_REACTION_ADD", channel.guild, channel, message, (who.id,), {"emoji": emoji}))
 
     def _show(self, channel: Channel, message: Message) -> None:
         if channel.thread is not None and channel.thread.archived:
             channel.thread.archived, channel.thread.archived_ms = False, snowflake.to_ms(message.id)
-            self.emit(Event("THREAD_UPDATE", channel.guild, channel))
+            self.emit(Event("THREAD_UPDATE", channel.guild, channel, detail={"unarchived": True}))
         self.append(channel, message)
         self.emit(Event("MESSAGE_CREATE", channel.guild, channel, message))
 

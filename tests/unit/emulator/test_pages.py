@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junkie_cli.emulator.entities import Channel, Message, User
@@ -30,6 +30,7 @@ def payload(world: World, channel: Channel, message_id: int, *, full: bool = Fal
     return json.loads(encoded)
 
 
+@settings(deadline=None)
 @given(
     ids=st.sets(st.integers(1, 60)).map(sorted),
     cursor=st.integers(0, 61),
