@@ -164,7 +164,8 @@ class Database:
             async with self._borrowed() as connection:
                 await connection.set_isolation_level(isolation)
                 try:
-                    async with connection.transaction():
+                    # Statements are sent without waiting for the answers of those before them.
+                    async with connection.pipeline(), connection.transaction():
                         return await work(connection)
                 except psycopg.Error as error:
                     if failures.lost(error, connection):

@@ -38,28 +38,27 @@ class Places:
         channels = sorted({c.channel_id: c for c in channels}.values(), key=lambda channel: channel.channel_id)
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            async with connection.pipeline():
-                await connection.execute(
-                    query("upsert_guilds"),
-                    {"guild_ids": [g.guild_id for g in guilds], "names": [escape(g.name) for g in guilds]},
-                )
-                await connection.execute(
-                    query("upsert_roles"),
-                    {
-                        "role_ids": [r.role_id for r in roles],
-                        "guild_ids": [r.guild_id for r in roles],
-                        "names": [escape(r.name) for r in roles],
-                    },
-                )
-                await connection.execute(query("upsert_channels"), _channel_columns(channels))
-                holding = sorted(unreadable)
-                await connection.execute(query("ensure_status"), {"channel_ids": holding})
-                # Locked as a batch of messages is, so that the two can't wait for each other.
-                await connection.execute(query("lock_channels"), {"channel_ids": holding})
-                if walked:
-                    await connection.execute(query("advance_thread_lists"), _walked_columns(walked))
-                reasons = [unreadable[channel_id] for channel_id in holding]
-                await connection.execute(query("set_access"), {"channel_ids": holding, "reasons": reasons})
+            await connection.execute(
+                query("upsert_guilds"),
+                {"guild_ids": [g.guild_id for g in guilds], "names": [escape(g.name) for g in guilds]},
+            )
+            await connection.execute(
+                query("upsert_roles"),
+                {
+                    "role_ids": [r.role_id for r in roles],
+                    "guild_ids": [r.guild_id for r in roles],
+                    "names": [escape(r.name) for r in roles],
+                },
+            )
+            await connection.execute(query("upsert_channels"), _channel_columns(channels))
+            holding = sorted(unreadable)
+            await connection.execute(query("ensure_status"), {"channel_ids": holding})
+            # Locked as a batch of messages is, so that the two can't wait for each other.
+            await connection.execute(query("lock_channels"), {"channel_ids": holding})
+            if walked:
+                await connection.execute(query("advance_thread_lists"), _walked_columns(walked))
+            reasons = [unreadable[channel_id] for channel_id in holding]
+            await connection.execute(query("set_access"), {"channel_ids": holding, "reasons": reasons})
 
         await self._database.transaction(work)
 
@@ -87,9 +86,8 @@ class Places:
 
     async def _mark(self, name: str, channel_id: int, parameters: dict[str, Any]) -> None:
         async def work(connection: "AsyncConnection[Any]") -> None:
-            async with connection.pipeline():
-                await connection.execute(query("ensure_status"), {"channel_ids": [channel_id]})
-                await connection.execute(query(name), {"channel_id": channel_id, **parameters})
+            await connection.execute(query("ensure_status"), {"channel_ids": [channel_id]})
+            await connection.execute(query(name), {"channel_id": channel_id, **parameters})
 
         await self._database.transaction(work)
 

@@ -133,18 +133,19 @@ class Decision:
     stale: int = 0
 
 
-def fold(batch: Iterable[Incoming]) -> list[Incoming]:
+def fold(batch: Iterable[Incoming]) -> dict[Key, Incoming]:
     """Return one entry per message, the newest by `seen` and the later of equals, sorted by key."""
     newest: dict[Key, Incoming] = {}
     for incoming in batch:
-        before = newest.get(incoming.key)
+        key = incoming.key
+        before = newest.get(key)
         if before is None or before.seen <= incoming.seen:
-            newest[incoming.key] = incoming
-    return [newest[key] for key in sorted(newest)]
+            newest[key] = incoming
+    return {key: newest[key] for key in sorted(newest)}
 
 
 def decide(
-    batch: Iterable[Incoming],
+    batch: Mapping[Key, Incoming],
     *,
     stored: Mapping[Key, Stored],
     tombstones: Mapping[Key, Tombstone],
@@ -155,8 +156,8 @@ def decide(
     decision = Decision()
     rules = tuple(rules)
     nowhere = Place()
-    for incoming in batch:
-        message, key = incoming.message, incoming.key
+    for key, incoming in batch.items():
+        message = incoming.message
         if rules and any(rule.keeps_out(message, places.get(message.channel_id, nowhere)) for rule in rules):
             decision.kept_out += 1
             continue
@@ -168,6 +169,9 @@ def decide(
         if (old := stored.get(key)) is None:
             decision.new.append(incoming)
         elif old.seen > incoming.seen and (not old.partial or incoming.partial):
+            decision.stale += 1
+        elif old.mark == ADOPTED and not incoming.complete and not message.content:
+            # The text may be missing only for us: the row waits for a page that is sure to have it.
             decision.stale += 1
         elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
             decision.edited.append((merged, old))

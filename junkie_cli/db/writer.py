@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Range
+from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
 from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
@@ -41,7 +42,9 @@ class Deletion:
 class Batch:
     """What one transaction writes: messages, deletions (applied after them), authors, and a claim per channel.
 
-    `asked_at` is a time of the database's clock before the claims' pages were asked for.
+    `asked_at` is a time of the database's clock before the claims' pages were asked for. `shown_at` is the `seen` of the
+    page that makes the claims, unless it is empty: rows of another program that it lacks are inferred to be deleted,
+    though they were adopted only after it was asked for.
     """
 
     messages: Sequence[Incoming] = ()
@@ -49,12 +52,13 @@ class Batch:
     users: Sequence[User] = ()
     claims: Mapping[int, Range] = field(default_factory=dict)
     asked_at: datetime | None = None
+    shown_at: int | None = None
 
     @property
     def channel_ids(self) -> list[int]:
         """All channels concerned, in the order in which they are locked."""
         return sorted(
-            {incoming.key.channel_id for incoming in self.messages}
+            {incoming.message.channel_id for incoming in self.messages}
             | {deletion.key.channel_id for deletion in self.deletions}
             | set(self.claims)
         )
@@ -88,19 +92,24 @@ def page_batch(
     """
     channel_id = page.request.channel_id
     own = [Incoming(message, seen, complete=complete) for message in page.messages]
-    shown = {incoming.key for incoming in own}
     # What came along in replies is as fresh, but where the page has the message itself, that one counts.
-    referenced = [Incoming(message, seen, complete=complete, partial=True) for message in page.referenced]
+    shown = set(page.ids)
+    referenced = [
+        Incoming(message, seen, complete=complete, partial=True)
+        for message in page.referenced
+        if message.channel_id != channel_id or message.message_id not in shown
+    ]
     deletions: list[Deletion] = []
     if claim is not None and page.ids:
-        lacking = sorted({snowflake for snowflake in known if snowflake in claim} - set(page.ids))
+        lacking = sorted({snowflake for snowflake in known if snowflake in claim} - shown)
         deletions = [Deletion(Key(channel_id, message_id), seen, "inferred") for message_id in lacking]
     return Batch(
-        messages=[*(incoming for incoming in referenced if incoming.key not in shown), *own],
+        messages=[*referenced, *own],
         deletions=deletions,
         users=page.users,
         claims={} if claim is None else {channel_id: claim},
         asked_at=asked_at,
+        shown_at=seen if page.ids else None,
     )
 
 
@@ -129,16 +138,18 @@ class Writer:
         return written
 
     async def _write(self, connection: "AsyncConnection[Any]", batch: Batch, users: Sequence[User]) -> Written:
-        final = {deletion.key for deletion in batch.deletions if deletion.cause != "inferred"}
-        messages = fold(incoming for incoming in batch.messages if incoming.key not in final)
+        messages = fold(batch.messages)
+        for deletion in batch.deletions:
+            if deletion.cause != "inferred":
+                messages.pop(deletion.key, None)
         state = await _read_under_locks(connection, batch, messages)
         decision = decide(
             messages, stored=state.stored, tombstones=state.tombstones, rules=state.rules, places=state.places
         )
-        deletions = _effective(batch.deletions, state, decision)
-        grown = dict.fromkeys(batch.channel_ids, 0)
+        deletions = _effective([*batch.deletions, *state.unshown], state, decision)
+        grown = dict.fromkeys(state.places, 0)
         for incoming in decision.new:
-            grown[incoming.key.channel_id] += 1
+            grown[incoming.message.channel_id] += 1
         for key in decision.taken_back:
             if key in state.stored:
                 grown[key.channel_id] += 1
@@ -146,13 +157,12 @@ class Writer:
         for deletion in dropped:
             grown[deletion.key.channel_id] -= 1
 
-        async with connection.pipeline():
-            await self._apply(connection, decision, deletions)
-            if users:
-                seen = max((incoming.seen for incoming in messages), default=0)
-                await connection.execute(query("upsert_users"), _user_columns(users, seen))
-            await _raise_last_messages(connection, batch, state)
-            cover = await connection.execute(query("cover"), _claim_columns(batch, grown))
+        await self._apply(connection, decision, deletions)
+        if users:
+            seen = max((incoming.seen for incoming in messages.values()), default=0)
+            await connection.execute(query("upsert_users"), _user_columns(users, seen))
+        await _raise_last_messages(connection, batch, state)
+        cover = await connection.execute(query("cover"), _claim_columns(batch, grown))
         held = {channel_id: count for channel_id, _, count in await cover.fetchall()}
         return Written(
             new=len(decision.new),
@@ -172,7 +182,7 @@ class Writer:
         changed = [incoming for incoming, _ in decision.edited]
         replaced = [incoming for incoming, old in decision.edited if old.mark > ADOPTED]
         if replaced and self._keep_revisions:
-            seens = {"seens": [incoming.seen for incoming in replaced]}
+            seens = {"seens": integers(incoming.seen for incoming in replaced)}
             await connection.execute(query("insert_revisions"), _keys(i.key for i in replaced) | seens)
         if changed:
             await connection.execute(query("update_messages"), _columns(changed))
@@ -183,7 +193,7 @@ class Writer:
         keys = _keys(deletion.key for deletion in deletions)
         await connection.execute(
             query("upsert_tombstones"),
-            keys | {"seens": [d.seen for d in deletions], "causes": [d.cause for d in deletions]},
+            keys | {"seens": integers(d.seen for d in deletions), "causes": texts(d.cause for d in deletions)},
         )
         if self._purge:
             await connection.execute(query("delete_messages"), keys)
@@ -199,6 +209,7 @@ class _State:
     tombstones: dict[Key, Tombstone]
     rules: list[Rule]
     stored: dict[Key, Stored]
+    unshown: list[Deletion] = field(default_factory=list)
 
 
 async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch, state: _State) -> None:
@@ -209,33 +220,55 @@ async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch,
     }
     if higher:
         await connection.execute(
-            query("raise_last_message"), {"channel_ids": list(higher), "message_ids": list(higher.values())}
+            query("raise_last_message"), {"channel_ids": integers(higher), "message_ids": integers(higher.values())}
         )
 
 
-async def _read_under_locks(connection: "AsyncConnection[Any]", batch: Batch, messages: Sequence[Incoming]) -> _State:
+async def _read_under_locks(
+    connection: "AsyncConnection[Any]", batch: Batch, messages: Mapping[Key, Incoming]
+) -> _State:
     channel_ids = batch.channel_ids
-    keys = _keys([*(incoming.key for incoming in messages), *(deletion.key for deletion in batch.deletions)])
+    keys = _keys([*messages, *(deletion.key for deletion in batch.deletions)])
     for _ in range(2):
-        async with connection.pipeline():
-            # In a pipeline each statement still has a snapshot of its own, taken after the locks are held.
-            locked = await connection.execute(query("lock_channels"), {"channel_ids": channel_ids})
-            tombstones = await connection.execute(query("read_tombstones"), keys)
-            rules = await connection.execute(query("read_rules"))
-            stored = await connection.execute(query("read_stored"), keys)
+        # Both are sent together; still each statement has a snapshot of its own, the second one taken under the locks.
+        locked = await connection.execute(query("lock_channels"), {"channel_ids": integers(channel_ids)})
+        met = await connection.execute(query("meet"), keys)
         places = await locked.fetchall()
         if len(places) == len(channel_ids):
             break
-        await connection.execute(query("ensure_status"), {"channel_ids": channel_ids})
+        await connection.execute(query("ensure_status"), {"channel_ids": integers(channel_ids)})
     else:
         raise AssertionError("a status row vanished under its lock")
-    return _State(
-        places={channel_id: Place(guild_id, parent_id) for channel_id, guild_id, parent_id, _ in places},
-        last_message_ids={channel_id: last for channel_id, _, _, last in places},
-        tombstones={Key(c, m): Tombstone(cause, seen) for c, m, cause, seen in await tombstones.fetchall()},
-        rules=[Rule(*row) for row in await rules.fetchall()],
-        stored={Key(row[0], row[1]): Stored(message_of(row), row[9]) for row in await stored.fetchall()},
+    rows = await met.fetchall()
+    rules = await (await connection.execute(query("read_rules"))).fetchall() if rows[0][0] else []
+    state = _State(
+        places={channel_id: Place(guild_id, parent_id) for channel_id, guild_id, parent_id, *_ in places},
+        last_message_ids={row[0]: row[3] for row in places},
+        tombstones={Key(row[1], row[2]): Tombstone(row[3], row[4]) for row in rows if row[3] is not None},
+        rules=[Rule(*row) for row in rules],
+        stored={Key(row[1], row[2]): Stored(message_of(row[5:]), row[14]) for row in rows if row[5] is not None},
     )
+    await _read_adopted(connection, batch, {row[0] for row in places if row[4]}, state)
+    return state
+
+
+async def _read_adopted(
+    connection: "AsyncConnection[Any]", batch: Batch, adopted: Collection[int], state: _State
+) -> None:
+    """Find the rows of another program that a page should show and lacks."""
+    claims = {channel_id: claim for channel_id, claim in batch.claims.items() if channel_id in adopted}
+    if batch.shown_at is None or not claims:
+        return
+    los, his = zip(*claims.values(), strict=True)
+    cursor = await connection.execute(
+        query("read_adopted"), {"channel_ids": integers(claims), "los": integers(los), "his": integers(his)}
+    )
+    shown = {incoming.key for incoming in batch.messages}
+    for row in await cursor.fetchall():
+        if (key := Key(row[0], row[1])) not in shown:
+            state.stored[key] = Stored(message_of(row), row[9])
+            state.unshown.append(Deletion(key, batch.shown_at, "inferred"))
+
 
 
 def message_of(row: Sequence[Any]) -> Message:
@@ -279,43 +312,45 @@ def _once_each(users: Iterable[User]) -> list[User]:
 
 def _keys(keys: Iterable[Key]) -> dict[str, Any]:
     keys = list(keys)
-    return {"channel_ids": [key.channel_id for key in keys], "message_ids": [key.message_id for key in keys]}
+    return {
+        "channel_ids": integers(channel_id for channel_id, _ in keys),
+        "message_ids": integers(message_id for _, message_id in keys),
+    }
 
 
 def _columns(rows: Sequence[Incoming]) -> dict[str, Any]:
     messages = [incoming.message for incoming in rows]
     return {
-        "channel_ids": [message.channel_id for message in messages],
-        "message_ids": [message.message_id for message in messages],
-        "author_ids": [message.author_id for message in messages],
-        "seens": [incoming.mark for incoming in rows],
-        "edited_ats": [message.edited_at for message in messages],
-        "reply_tos": [message.reply_to for message in messages],
-        "types": [message.type for message in messages],
-        "author_names": [escape(message.author_name) for message in messages],
-        "contents": [escape(message.content) for message in messages],
-        "extras": [None if message.extra is None else dump_json(message.extra) for message in messages],
+        "channel_ids": integers([message.channel_id for message in messages]),
+        "message_ids": integers([message.message_id for message in messages]),
+        "author_ids": integers([message.author_id for message in messages]),
+        "seens": integers([incoming.mark for incoming in rows]),
+        "edited_ats": timestamps([message.edited_at for message in messages]),
+        "reply_tos": integers([message.reply_to for message in messages]),
+        "types": integers([message.type for message in messages]),
+        "author_names": texts([escape(message.author_name) for message in messages]),
+        "contents": texts([escape(message.content) for message in messages]),
+        "extras": texts([None if message.extra is None else dump_json(message.extra) for message in messages]),
     }
 
 
 def _user_columns(users: Sequence[User], seen: int) -> dict[str, Any]:
     return {
-        "user_ids": [user.user_id for user in users],
-        "usernames": [escape(user.username) for user in users],
-        "global_names": [None if user.global_name is None else escape(user.global_name) for user in users],
-        "bots": [user.bot for user in users],
-        "seens": [seen] * len(users),
-        "extras": [None if user.extra is None else dump_json(user.extra) for user in users],
+        "user_ids": integers([user.user_id for user in users]),
+        "usernames": texts([escape(user.username) for user in users]),
+        "global_names": texts([None if user.global_name is None else escape(user.global_name) for user in users]),
+        "bots": booleans([user.bot for user in users]),
+        "seens": integers([seen] * len(users)),
+        "extras": texts([None if user.extra is None else dump_json(user.extra) for user in users]),
     }
 
 
-def _claim_columns(batch: Batch, grown: dict[int, int]) -> dict[str, Any]:
-    channel_ids = batch.channel_ids
-    claims = [batch.claims.get(channel_id) for channel_id in channel_ids]
+def _claim_columns(batch: Batch, grown: Mapping[int, int]) -> dict[str, Any]:
+    claims = [batch.claims.get(channel_id) for channel_id in grown]
     return {
-        "channel_ids": channel_ids,
-        "los": [None if claim is None else claim.lo for claim in claims],
-        "his": [None if claim is None else claim.hi for claim in claims],
-        "grown": [grown[channel_id] for channel_id in channel_ids],
+        "channel_ids": integers(grown),
+        "los": integers(None if claim is None else claim.lo for claim in claims),
+        "his": integers(None if claim is None else claim.hi for claim in claims),
+        "grown": integers(grown.values()),
         "asked_at": batch.asked_at,
     }

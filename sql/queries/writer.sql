@@ -7,30 +7,41 @@ ON CONFLICT (channel_id) DO NOTHING
 
 -- lock_channels --
 -- Lock the channels of a batch, in id order; tombstones, rules and rows are read only after that.
-SELECT s.channel_id, c.guild_id, c.parent_id, c.last_message_id
+SELECT s.channel_id, c.guild_id, c.parent_id, c.last_message_id, s.adopted
 FROM junkie.channel_status AS s
 LEFT JOIN junkie.channels AS c ON c.channel_id = s.channel_id
 WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
 ORDER BY s.channel_id
 FOR UPDATE OF s
 
--- read_tombstones --
--- The tombstones of a batch's messages.
-SELECT t.channel_id, t.message_id, t.cause, t.seen
-FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
-JOIN junkie.tombstones AS t ON t.channel_id = u.channel_id AND t.message_id = u.message_id
+-- meet --
+-- What the archive has of a batch's messages: rows and tombstones; and in every row, even if there are none, whether
+-- `forget` has rules.
+SELECT
+    r.any, u.channel_id, u.message_id, t.cause, t.seen,
+    m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra, m.seen
+FROM (SELECT EXISTS (SELECT FROM junkie.exclusions) AS any) AS r
+LEFT JOIN (
+    unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+    LEFT JOIN junkie.tombstones AS t ON t.channel_id = u.channel_id AND t.message_id = u.message_id
+    LEFT JOIN junkie.messages AS m ON m.channel_id = u.channel_id AND m.message_id = u.message_id
+) ON t.message_id IS NOT NULL OR m.message_id IS NOT NULL
 
 -- read_rules --
 -- The rules of `forget`.
 SELECT e.user_id, e.channel_id, e.guild_id, e.before_id
 FROM junkie.exclusions AS e
 
--- read_stored --
--- The rows that a batch's messages meet.
+-- read_adopted --
+-- The visible rows of another program within a page's claims.
 SELECT
     m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra, m.seen
-FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
-JOIN junkie.messages AS m ON m.channel_id = u.channel_id AND m.message_id = u.message_id
+FROM unnest(%(channel_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[]) AS u (channel_id, lo, hi)
+JOIN junkie.messages AS m
+    ON m.channel_id = u.channel_id AND m.message_id >= u.lo AND m.message_id < u.hi AND m.seen = 0
+WHERE NOT EXISTS (
+    SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+)
 
 -- insert_messages --
 -- Rows that the archive lacks.

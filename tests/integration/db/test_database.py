@@ -90,8 +90,9 @@ async def test_a_deadlock_is_run_again(database: Database) -> None:
         async def update(connection: Connection) -> None:
             runs.append(name)
             await connection.execute("SET LOCAL deadlock_timeout = '10ms'")
-            statement = "UPDATE junkie.guilds SET name = name || %s WHERE guild_id = %s"
-            await connection.execute(statement, [name, first])
+            statement = "UPDATE junkie.guilds SET name = name || %s WHERE guild_id = %s RETURNING guild_id"
+            # Statements are sent ahead; only an answer says that one was carried out.
+            await (await connection.execute(statement, [name, first])).fetchall()
             if runs.count(name) == 1:
                 await both_hold_one.wait()
             await connection.execute(statement, [name, second])

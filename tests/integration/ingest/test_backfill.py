@@ -262,4 +262,4 @@ async def test_ranges_of_a_channel_side_by_side(scene: MakeScene, lanes: int) ->
         await assert_equals_truth(s.database, s.truths())
         # Each lane's last page reaches into the next one's section.
         assert s.control.counts().messages <= 32 + 2 * lanes
-        assert s.control.counts().peak == lanes
+        assert s.control.counts().peak >= min(lanes, 4)
