@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from functools import cache
 from json import JSONEncoder
 from typing import Any, Final, TextIO, get_args, get_type_hints
 
+from junkie_cli.cli.output import discard
 from junkie_cli.errors import JunkieError
 from junkie_cli.ingest.events import WIDE, Emit, Event
 
@@ -58,7 +58,7 @@ class _Writer:
             self._stream.flush()
         except OSError as error:
             self.failure = error
-            _discard(self._stream)
+            discard(self._stream)
             if self._task is not None:
                 self._task.cancel()
 
@@ -109,9 +109,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     return round(value, 3) if isinstance(value, float) else value
-
-
-def _discard(stream: TextIO) -> None:
-    """Let what the stream still buffers go nowhere: Python would complain about it once more at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -6,9 +6,12 @@ can't take Unicode, `writable` says it in what it can.
 
 import contextlib
 import logging
+import os
 import re
 import sys
 from typing import IO, Final
+
+from junkie_cli.errors import JunkieError
 
 # Controls, invisible characters, and what embeds or overrides a direction. U+200C and U+200D stay: scripts and emoji
 # need them, and they do no harm.
@@ -74,11 +77,31 @@ def note(text: str) -> None:
 
 
 def product(text: str) -> None:
-    """Write what was asked for to stdout, as a line or several. Raises OSError, BrokenPipeError where nobody reads it."""
-    if sys.stdout is not None:
-        lines = (writable(shown(line), sys.stdout.encoding) for line in text.split("\n"))
+    """Write what was asked for to stdout, as a line or several. Raises JunkieError if it can't be written.
+
+    Whoever read it may have seen enough and be gone: that is no error, and the command goes on to its end unheard.
+    """
+    if sys.stdout is None:
+        return
+    lines = (writable(shown(line), sys.stdout.encoding) for line in text.split("\n"))
+    try:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)
+        raise JunkieError(
+            f"can't write to stdout: {error.strerror}", hint="see where it leads, and try again"
+        ) from error
+
+
+def discard(stream: IO[str]) -> None:
+    """Let what the stream still buffers, and all that follows, go nowhere: Python would fail over it once more at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def set_up_logging(level: str) -> None:

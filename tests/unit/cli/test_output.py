@@ -1,5 +1,7 @@
+import errno
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -7,6 +9,7 @@ import pytest
 
 from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.output import error_line, note, product, set_up_logging, shown, speaks_unicode, writable
+from junkie_cli.errors import JunkieError
 from tests.unit.cli.runs import HOSTILE
 
 
@@ -64,6 +67,28 @@ def test_closed_streams_are_no_reason_to_fail(
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(sys, "stdout", None)
     product("nor that")
+
+
+class Broken(io.StringIO):
+    """A stream that fails as the system says."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self._code = code
+
+    def write(self, _text: str) -> int:
+        raise OSError(self._code, os.strerror(self._code))
+
+
+def test_a_reader_that_is_gone_is_no_error_and_a_full_disk_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Broken(errno.EPIPE))
+    product("unheard")
+    monkeypatch.setattr(sys, "stdout", Broken(errno.ENOSPC))
+    with pytest.raises(JunkieError, match="can't write to stdout: No space left on device"):
+        product("lost")
+    monkeypatch.setattr(sys, "stderr", Broken(errno.EPIPE))
+    note("unheard")
+    logging.getLogger("junkie").warning("unheard")
 
 
 class TestLogging:
