@@ -63,7 +63,7 @@ def run(
     archive: Archive,
     goal: Goal,
     before_action: Callable[[], None] = lambda: None,
-    pick: Callable[[int], int] = lambda lanes: 0,
+    pick: Callable[[int], int] = lambda _ready: 0,
 ) -> list[Action]:
     """Drive one walk, as ingest does.
 

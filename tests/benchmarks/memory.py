@@ -1,0 +1,42 @@
+"""What a longer history costs in memory: nothing."""
+
+import asyncio
+import os
+import sys
+
+from tests import postgres
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.setting import discord
+
+
+async def peak(messages: int) -> float:
+    """Return the peak memory, in MB, of a backfill of one channel of so many messages."""
+    home = postgres.make_home()
+    try:
+        async with discord(f"1x{messages}", "--rate-limit", "0") as emulator:
+            environ = {
+                "PATH": os.environ["PATH"],
+                "JUNKIE_HOME": str(home),
+                "DISCORD_TOKEN": emulator.token,
+                "DISCORD_API_URL": emulator.api_url,
+                "LOG_LEVEL": "ERROR",
+            }
+            return await asyncio.to_thread(_peak_of_backfill, environ)
+    finally:
+        postgres.remove_home(home)
+
+
+def _peak_of_backfill(environ: dict[str, str]) -> float:
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "junkie_cli", "backfill"], environ)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0
+    return usage.ru_maxrss / 1024
+
+
+async def measure() -> list[Figure]:
+    small, large = await peak(10_000), await peak(100_000)
+    return [
+        Figure("peak memory, 10,000 messages", small, unit=" MB"),
+        Figure("peak memory, 100,000 messages", large, unit=" MB"),
+        Figure("  difference", large - small, 10, "<=", " MB"),
+    ]
