@@ -62,6 +62,25 @@ class Places:
 
         await self._database.transaction(work)
 
+    async def mark_missing(
+        self, guild_ids: Sequence[int], listed: Sequence[int], member_of: Sequence[int] | None
+    ) -> None:
+        """Mark as gone what Discord no longer lists; nothing of it is dropped.
+
+        `guild_ids` are guilds whose channels were all listed, as `listed`; `member_of` are all guilds that the bot is in,
+        None where that is not known.
+        """
+        types = sorted(ChannelType.THREADS)
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(
+                query("mark_missing"), {"guild_ids": list(guild_ids), "listed": list(listed), "thread_types": types}
+            )
+            if member_of is not None:
+                await connection.execute(query("mark_left"), {"member_of": list(member_of)})
+
+        await self._database.transaction(work)
+
     async def walked(self) -> dict[tuple[int, str], datetime]:
         """Return, by parent and list of archived threads, down from which moment it was walked."""
         return {(row[0], row[1]): row[2] for row in await self._database.fetch(query("thread_lists"))}

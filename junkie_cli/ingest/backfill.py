@@ -191,8 +191,7 @@ class _Run:
         targets = prepared.found.targets
         self._found = len(targets)
         for unlisted in prepared.found.unlisted:
-            reason = f"its archived threads could not be listed: {unlisted.reason}"
-            self._end(_nothing_done(unlisted.channel_id, unlisted.name, Outcome.FAILED, reason=reason))
+            self._end(_nothing_done(unlisted.place_id, unlisted.name, Outcome.FAILED, reason=unlisted.reason))
         busy = await self._pass(targets, prepared.states)
         for _ in range(BUSY_RETRIES):
             if not busy:

@@ -14,11 +14,12 @@ from junkie_cli import snowflake
 from junkie_cli.client.discovery import ListKey
 from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
-from junkie_cli.errors import ChannelForbidden, ChannelNotFound, UsageError
+from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, UsageError
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
 from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
 
 if TYPE_CHECKING:
+    from junkie_cli.client.discovery import GuildInventory
     from junkie_cli.client.session import DiscordClient
 
 _LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(\d+|@me)(?:/(\d+))?(?:/(\d+))?/?")
@@ -66,9 +67,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A channel whose archived threads could not be listed, so that some may be missing."""
+    """A guild that could not be listed, or a channel whose archived threads could not: something may be missing."""
 
-    channel_id: int
+    place_id: int
     name: str
     reason: str
 
@@ -77,7 +78,8 @@ class Unlisted:
 class Found:
     """What discovery found: places to store, and the channels that hold messages and are wanted.
 
-    `walked` says, by parent and list of archived threads, down from which moment the list is known.
+    `walked` says, by parent and list of archived threads, down from which moment the list is known. `member_of` are all
+    guilds that the bot is in, None where that was not asked.
     """
 
     guilds: list[Guild] = field(default_factory=list)
@@ -86,11 +88,15 @@ class Found:
     targets: list[Target] = field(default_factory=list)
     walked: dict[tuple[int, str], datetime] = field(default_factory=dict)
     unlisted: list[Unlisted] = field(default_factory=list)
+    member_of: list[int] | None = None
 
     async def store(self, places: Places) -> None:
-        """Store guilds, roles, channels, which of them can't be read, and how far lists of threads were walked."""
+        """Store guilds, roles, channels, which of them can't be read or are gone, and how far lists of threads were walked."""
         reasons = {t.channel.channel_id: None if t.access.readable else t.access.reason for t in self.targets}
         await places.store(self.guilds, self.roles, self.channels, reasons, self.walked)
+        await places.mark_missing(
+            [g.guild_id for g in self.guilds], [c.channel_id for c in self.channels], self.member_of
+        )
 
 
 def read_id(text: str, option: str) -> int:
@@ -122,29 +128,47 @@ async def find(discord: "DiscordClient", places: Places, selection: Selection, e
             found.targets.append(Target(single.channel, single.access, single.channel.name or "DM"))
     walked = await places.walked()
     cursors = {ListKey(parent_id, Listing(listing)): newest for (parent_id, listing), newest in walked.items()}
-    for guild in await _wanted_guilds(discord, selection, named):
-        emit(DiscoveryBegan(guild.name))
-        inventory = await discord.discover(guild, threads=selection.threads, cursors=cursors)
-        found.guilds.append(guild)
-        found.roles += inventory.roles
-        found.channels += [one.channel for one in inventory.channels]
-        listed = {one.channel.channel_id for one in inventory.channels}
-        # A thread that was named and is in no list: archived, private and not joined, or --no-threads.
-        extra = [
-            one for one in named if one.channel.guild_id == guild.guild_id and one.channel.channel_id not in listed
-        ]
-        found.channels += [one.channel for one in extra]
-        known = [*inventory.channels, *extra]
-        if selection.threads:
-            known += _known_threads(await places.threads_of(guild.guild_id), known)
-        found.targets += _targets(known, selection)
-        found.walked |= {(key.parent_id, key.listing.value): newest for key, newest in inventory.newest.items()}
-        names = {one.channel.channel_id: one.channel.name for one in inventory.channels}
-        found.unlisted += [
-            Unlisted(one.key.parent_id, f"#{names.get(one.key.parent_id, '?')}", one.reason)
-            for one in inventory.unlisted
-        ]
+    if not selection.channels or any(one.channel.guild_id is not None for one in named):
+        guilds = await discord.guilds()
+        found.member_of = [guild.guild_id for guild in guilds]
+        for guild in _wanted_guilds(guilds, selection, named):
+            emit(DiscoveryBegan(guild.name))
+            try:
+                inventory = await discord.discover(guild, threads=selection.threads, cursors=cursors)
+            except ChannelError as error:
+                found.unlisted.append(Unlisted(guild.guild_id, guild.name, f"it could not be listed: {error.message}"))
+            else:
+                older = await places.threads_of(guild.guild_id) if selection.threads else []
+                _add(found, inventory, named, older, selection)
     return found
+
+
+def _add(
+    found: Found,
+    inventory: "GuildInventory",
+    named: Sequence[FoundChannel],
+    older: Sequence[Channel],
+    selection: Selection,
+) -> None:
+    """Add a guild: what was listed, what was named and is in no list, and the `older` threads of the archive."""
+    found.guilds.append(inventory.guild)
+    found.roles += inventory.roles
+    listed = {one.channel.channel_id: one for one in inventory.channels}
+    # A thread that was named and is in no list: archived, private and not joined, or --no-threads.
+    unlisted = [
+        one
+        for one in named
+        if one.channel.guild_id == inventory.guild.guild_id and one.channel.channel_id not in listed
+    ]
+    found.channels += [one.channel for one in (*listed.values(), *unlisted)]
+    known = [*listed.values(), *unlisted]
+    found.targets += _targets([*known, *_known_threads(older, known)], selection)
+    found.walked |= {(key.parent_id, key.listing.value): newest for key, newest in inventory.newest.items()}
+    for one in inventory.unlisted:
+        name = f"#{listed[one.key.parent_id].channel.name}" if one.key.parent_id in listed else "?"
+        found.unlisted.append(
+            Unlisted(one.key.parent_id, name, f"its archived threads could not be listed: {one.reason}")
+        )
 
 
 def _known_threads(threads: Iterable[Channel], listed: Sequence[FoundChannel]) -> list[FoundChannel]:
@@ -177,15 +201,10 @@ async def _named_channel(discord: "DiscordClient", channel_id: int) -> FoundChan
     return found
 
 
-async def _wanted_guilds(discord: "DiscordClient", selection: Selection, named: Sequence[FoundChannel]) -> list[Guild]:
-    if selection.channels and all(one.channel.guild_id is None for one in named):
-        return []
-    guilds = await discord.guilds()
+def _wanted_guilds(guilds: Sequence[Guild], selection: Selection, named: Sequence[FoundChannel]) -> list[Guild]:
+    """Return the guilds to list. Raises UsageError for one that the bot is not in."""
     if missing := selection.guilds - {guild.guild_id for guild in guilds}:
-        raise UsageError(
-            f"the bot is not in guild {min(missing)}",
-            hint="invite it, or correct the id; `junkie doctor` lists its guilds",
-        )
+        raise UsageError(f"the bot is not in guild {min(missing)}", hint="invite it, or correct the id")
     holding = {one.channel.guild_id for one in named}
     return [
         guild

@@ -51,6 +51,45 @@ UPDATE junkie.channel_status SET unreadable = %(reason)s, last_updated = now() W
 UPDATE junkie.channel_status SET gone_at = coalesce(gone_at, now()), last_updated = now()
 WHERE channel_id = %(channel_id)s
 
+-- mark_missing --
+-- Channels that a whole listing of their guild lacks are gone, and with them their threads; a thread that no list shows
+-- is not. Locked in id order, as a batch of messages is.
+WITH missing AS (
+    SELECT s.channel_id
+    FROM junkie.channel_status AS s
+    JOIN junkie.channels AS c ON c.channel_id = s.channel_id
+    WHERE s.gone_at IS NULL
+        AND c.guild_id = ANY(%(guild_ids)s::bigint[])
+        AND CASE WHEN c.type = ANY(%(thread_types)s::integer[]) THEN c.parent_id ELSE c.channel_id END
+        <> ALL(%(listed)s::bigint[])
+    ORDER BY s.channel_id
+    FOR UPDATE OF s
+)
+UPDATE junkie.channel_status AS s
+SET gone_at = now(), last_updated = now()
+FROM missing
+WHERE s.channel_id = missing.channel_id
+
+-- mark_left --
+-- Guilds that the bot is not in any more are gone, and with them their channels.
+WITH gone AS (
+    UPDATE junkie.guilds AS g SET gone_at = now(), updated_at = now()
+    WHERE g.gone_at IS NULL AND g.guild_id <> ALL(%(member_of)s::bigint[])
+    RETURNING g.guild_id
+), missing AS (
+    SELECT s.channel_id
+    FROM junkie.channel_status AS s
+    JOIN junkie.channels AS c ON c.channel_id = s.channel_id
+    JOIN gone ON gone.guild_id = c.guild_id
+    WHERE s.gone_at IS NULL
+    ORDER BY s.channel_id
+    FOR UPDATE OF s
+)
+UPDATE junkie.channel_status AS s
+SET gone_at = now(), last_updated = now()
+FROM missing
+WHERE s.channel_id = missing.channel_id
+
 -- advance_thread_lists --
 -- A list of archived threads was walked down to where the last walk began; its threads are stored in this transaction.
 INSERT INTO junkie.thread_lists AS l (parent_id, listing, newest)

@@ -90,6 +90,24 @@ async def test_a_guild_that_removes_the_bot_in_mid_run_loses_nothing(scene: Make
         await s.backfill()
         assert s.ended(channels[0]).outcome in {Outcome.UNREADABLE, Outcome.GONE}
         await assert_claims_hold(s.database, truths)
+        await s.backfill()
+        states = await Reader(s.database).channel_states(channels)
+        assert all(state.gone_at is not None for state in states.values())
         s.control.add_bot(guild.id)
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_channel_deleted_between_runs_is_gone_and_its_threads_with_it(scene: MakeScene) -> None:
+    async with scene("2x50") as s:
+        channel = s.first_channel
+        thread = s.control.add_thread(channel, "side talk").id
+        s.control.post(thread, "hello")
+        await s.backfill()
+        s.control.delete_channel(channel)
+        await s.backfill()
+        states = await Reader(s.database).channel_states([channel, thread])
+        assert all(state.gone_at is not None for state in states.values())
+        assert len(await archived(s.database, channel)) > 0
+        others = await s.database.fetch("SELECT count(*) FROM junkie.channel_status WHERE gone_at IS NULL")
+        assert others == [(1,)]
