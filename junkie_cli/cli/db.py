@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from junkie_cli import config
-from junkie_cli.cli.output import note, set_up_logging
+from junkie_cli.cli.output import note, product, set_up_logging
 from junkie_cli.cli.runtime import run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import SchemaMismatch
@@ -63,6 +63,23 @@ def migrate(
 
 
 @app.command()
+def adopt(
+    *,
+    schema: Annotated[
+        str, typer.Option(metavar="NAME", help="Where the original's tables messages and channel_status are.")
+    ] = "public",
+    json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> int:
+    """Copy the messages of the original's database into junkie's tables.
+
+    The original's tables must be in the database of POSTGRES_URL, and are left as they are. What is held, deleted or
+    forgotten here stays so. The copies count as not yet archived: `junkie backfill` asks Discord for all of it, and
+    replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one stopped.
+    """
+    return run_async(_adopt(_settings(), schema, json=json))
+
+
+@app.command()
 def stop(
     *, force: Annotated[bool, typer.Option("--force", help="Stop it even while other programs are connected.")] = False
 ) -> int:
@@ -109,6 +126,27 @@ async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         await process.wait()
         raise
     return code if code >= 0 else 128 - code
+
+
+async def _adopt(settings: Settings, schema: str, *, json: bool) -> int:
+    from junkie_cli.cli import adoption
+    from junkie_cli.db.adopt import adopt, find_source
+    from junkie_cli.db.database import open_database
+
+    try:
+        async with open_database(settings, size=1, command="db adopt") as database:
+            source = await find_source(database, schema)
+            with adoption.reporter() as report:
+                ended = await adopt(database, source, report)
+    except asyncio.CancelledError:
+        note("Interrupted. Everything adopted so far is kept; run the same command again to go on.")
+        raise
+    if json:
+        product(adoption.as_json(ended))
+    else:
+        for line in adoption.closing(ended):
+            note(line)
+    return 0
 
 
 async def _migrate(settings: Settings, *, check: bool, json: bool) -> int:

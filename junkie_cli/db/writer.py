@@ -270,7 +270,6 @@ async def _read_adopted(
             state.unshown.append(Deletion(key, batch.shown_at, "inferred"))
 
 
-
 def message_of(row: Sequence[Any]) -> Message:
     """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra."""
     return Message(
