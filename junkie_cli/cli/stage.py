@@ -22,7 +22,6 @@ from junkie_cli.config import Settings
 from junkie_cli.errors import JunkieError
 
 _START_PATIENCE: Final = 60.0
-_END_PATIENCE: Final = 5.0
 _KEEPER_PATIENCE: Final = 60.0
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ async def _keeper(folder: Path) -> AsyncIterator[None]:
             raise JunkieError("the demo's clean-up did not start", hint="LOG_LEVEL=DEBUG shows where")
         yield
     finally:
-        status = await _end(process, _KEEPER_PATIENCE)
+        status = await _end(process, patience=_KEEPER_PATIENCE)
         if status != 0:
             log.warning("the demo's folder %s was not removed; the next demo will", folder)
 
@@ -86,7 +85,8 @@ async def _emulator(preset: str, window: float, errors: IO[bytes]) -> AsyncItera
             raise JunkieError(f"the local Discord did not start: {said[-1] if said else 'it gave no reason'}")
         yield values[0], values[1]
     finally:
-        await _end(process, _END_PATIENCE)
+        # It has nothing to put in order.
+        await _end(process, patience=0)
 
 
 async def _start(module: str, *arguments: str, errors: IO[bytes] | None = None) -> Process:
@@ -113,14 +113,14 @@ async def _line(process: Process) -> str:
     return ""
 
 
-async def _end(process: Process, patience: float) -> int | None:
-    """Let the process end by itself, and see to it if it does not; an interruption does not keep it alive."""
+async def _end(process: Process, *, patience: float) -> int:
+    """Let the process end by itself, and kill it if it has not in so many seconds. An interruption waits for that."""
     assert process.stdin is not None
     process.stdin.close()
     ending = asyncio.ensure_future(process.wait())
     cancelled = False
     try:
-        await asyncio.wait([asyncio.shield(ending)], timeout=patience)
+        await asyncio.wait([ending], timeout=patience)
     except asyncio.CancelledError:
         cancelled = True
         await asyncio.wait([ending], timeout=patience)
