@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from junkie_cli.emulator.connection import Connection
@@ -59,8 +59,8 @@ class Sessions:
     closes: Counter[int] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
+        """Return plain values; JSON makes text of the codes."""
+        return {of.name: getattr(self, of.name) for of in fields(self)}
 
 
 class Gateway:

@@ -9,6 +9,7 @@ from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import may_view
 from junkie_cli.emulator.server import Emulator, running
+from tests.integration.emulator.wire import wires_to
 
 Run = Callable[..., Awaitable[Any]]
 
@@ -116,6 +117,79 @@ async def test_traffic(emulator: Emulator, run: Run) -> None:
 async def read(http: aiohttp.ClientSession, address: str) -> Any:
     async with http.get(address) as response:
         return await response.json()
+
+
+async def test_the_gateway(emulator: Emulator, run: Run) -> None:
+    (guild_id,) = emulator.world.guilds
+    channel_id = next(iter(emulator.world.channels))
+    async with wires_to(emulator) as wires:
+        wire = await wires.begun()
+        assert (await run("sessions"))["connected"] == 1
+        await run("send_raw", name="ANYTHING", data={"a": 1}, guild_id=str(guild_id))
+        assert await wire.event("ANYTHING") == {"a": 1}
+        posted = await run("post", channel_id=channel_id, content="hello")
+        await wire.event("MESSAGE_CREATE")
+        await run("edit", channel_id=channel_id, message_id=posted, content="hi", told=["content"])
+        assert set(await wire.event("MESSAGE_UPDATE")) == {"id", "channel_id", "guild_id", "content"}
+        await run("pause_events", drop=True)
+        await run("post", channel_id=channel_id, content="lost")
+        await run("resume_events")
+        await run("unavailable", guild_id=guild_id)
+        await wire.event("GUILD_DELETE")
+        await run("available", guild_id=guild_id)
+        await wire.event("GUILD_CREATE")
+        await run("withhold_acks")
+        await run("give_acks")
+        assert [await run("request_heartbeats"), await run("reconnect")] == [1, 1]
+        assert [await wire.expect(1), await wire.expect(7)] == [None, None]
+        await run("set_gateway", session_ttl=60.0)
+        await run("set_gateway", colour="red", expect=400)
+        await run("set_session_starts", remaining=5, shards=2)
+        assert await run("disconnect", code=4000) == 1
+        assert await wire.ended() == 4000
+        await run("forget_sessions")
+        assert (await run("sessions"))["resumable"] == 0
+        again = await wires.begun()
+        assert await run("invalidate", resumable=True) == 1
+        assert await again.expect(9) is True
+        await run("gateway_down", how="503")
+        with pytest.raises(aiohttp.ClientError):
+            await wires.open()
+        await run("gateway_up")
+        await wires.greeted()
+    assert (await run("sessions"))["identifies"] == 2
+
+
+async def test_people_and_roles(emulator: Emulator, run: Run) -> None:
+    (guild_id,) = emulator.world.guilds
+    user = await run("add_user", username="zoe", global_name="Zoë")
+    await run("add_member", guild_id=guild_id, user_id=user["id"])
+    role = await run("add_role", guild_id=guild_id, name="Judges", permissions=["manage_threads"])
+    await run("rename_role", guild_id=guild_id, role_id=role["id"], name="Jury")
+    await run("set_member_roles", guild_id=guild_id, user_id=user["id"], roles=[role["id"]])
+    await run("set_nick", guild_id=guild_id, user_id=user["id"], nick="Z")
+    member = emulator.world.guilds[guild_id].members[int(user["id"])]
+    assert (member.nick, member.roles, member.user.global_name) == ("Z", [int(role["id"])], "Zoë")
+    await run("delete_role", guild_id=guild_id, role_id=role["id"])
+    await run("remove_member", guild_id=guild_id, user_id=user["id"])
+    await run("remove_member", guild_id=guild_id, user_id=user["id"], expect=404)
+    await run("rename_guild", guild_id=guild_id, name="Other")
+    await run("obfuscate", on=True)
+    assert (emulator.world.guilds[guild_id].name, emulator.world.obfuscates) == ("Other", True)
+
+
+async def test_a_stream(emulator: Emulator, run: Run) -> None:
+    channels = list(emulator.world.channels)
+    async with wires_to(emulator) as wires:
+        wire = await wires.begun()
+        done = await run("stream", rate=2000, seconds=0.05, channels=[str(channels[0])], edits=0.1)
+        assert done["posted"] + done["edited"] == 100
+        heard = [(await wire.receive())["t"] for _ in range(100)]
+        assert heard.count("MESSAGE_CREATE") == done["posted"]
+    assert len(emulator.control.ids(channels[0])) == 30 + done["posted"]
+    await run("stream", rate=1, seconds=1, channels=[7], expect=404)
+    await run("stream", rate=1, seconds=1, silent=True, expect=400)
+    await run("after_requests", channel_id=channels[0], requests=1, verb="stream", arguments={}, expect=404)
 
 
 async def test_what_makes_no_sense(run: Run) -> None:
