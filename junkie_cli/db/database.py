@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
@@ -247,6 +248,31 @@ async def open_database(
 
     Raises ConfigError for a malformed URI, DatabaseError and its kinds for all else.
     """
+    async with first_connection(settings, migrate=migrate, command=command) as first:
+        # What it was opened for is done; the pool's connections follow.
+        await first.connection.close()
+        pool = _pool(first.address, size)
+        await pool.open()
+        try:
+            yield Database(first.address, pool, first.server, patience=patience)
+        finally:
+            await pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstConnection:
+    """A connection to a database that was checked and is up to date; where that is, and its server if it is embedded."""
+
+    connection: Connection
+    address: Address
+    server: EmbeddedServer | None
+
+
+@asynccontextmanager
+async def first_connection(
+    settings: Settings, *, migrate: bool = True, command: str = ""
+) -> AsyncIterator[FirstConnection]:
+    """Open one connection to the database of the settings, in autocommit mode; for the rest as `open_database`."""
     async with AsyncExitStack() as stack:
         name = f"junkie {command}".rstrip()
         server: EmbeddedServer | None = None
@@ -262,10 +288,7 @@ async def open_database(
             _check_server(connection, address)
             if migrate:
                 await _migrate(connection, address)
-        pool = _pool(address, size)
-        await pool.open()
-        stack.push_async_callback(pool.close)
-        yield Database(address, pool, server, patience=patience)
+            yield FirstConnection(connection, address, server)
 
 
 async def connect(address: Address) -> Connection:

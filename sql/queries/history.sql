@@ -1,0 +1,117 @@
+-- What a prompt is made of. The queries of one prompt run in one REPEATABLE READ snapshot. Messages with a tombstone, and
+-- those that a rule of `forget` keeps out, show nowhere.
+
+-- history_place --
+-- Where a channel hangs and stands, what the time is, whether a live `serve` has kept it since that began, and whether
+-- `forget` has rules.
+SELECT
+    now() AS at,
+    EXISTS (
+        SELECT FROM junkie.workers AS w
+        WHERE w.command = 'serve'
+            AND w.heartbeat_at > now() - interval '15 seconds'
+            AND w.started_at <= s.last_updated
+            AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+    ) AS served,
+    EXISTS (SELECT FROM junkie.exclusions) AS ruled,
+    c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.archived_at,
+    g.name AS guild_name,
+    s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated
+FROM (VALUES (%(channel_id)s::bigint)) AS one (channel_id)
+LEFT JOIN junkie.channels AS c ON c.channel_id = one.channel_id
+LEFT JOIN junkie.guilds AS g ON g.guild_id = c.guild_id
+LEFT JOIN junkie.channel_status AS s ON s.channel_id = one.channel_id
+
+-- history_messages --
+-- The newest `most` (NULL: all) visible messages of a channel with ids in [lo, hi), newest first.
+SELECT m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
+FROM junkie.messages AS m
+WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
+    AND NOT EXISTS (
+        SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+    )
+    AND NOT EXISTS (
+        SELECT FROM junkie.exclusions AS e
+        WHERE (e.user_id IS NULL OR e.user_id = m.author_id)
+            AND (e.before_id IS NULL OR m.message_id < e.before_id)
+            AND (
+                e.channel_id IS NULL OR e.channel_id = m.channel_id
+                OR e.channel_id = (SELECT c.parent_id FROM junkie.channels AS c WHERE c.channel_id = %(channel_id)s)
+            )
+            AND (
+                e.guild_id IS NULL
+                OR e.guild_id = (SELECT c.guild_id FROM junkie.channels AS c WHERE c.channel_id = %(channel_id)s)
+            )
+    )
+ORDER BY m.message_id DESC
+LIMIT %(most)s
+
+-- history_singles --
+-- Messages by their keys: the visible ones, and of the others only that they were deleted.
+SELECT
+    t.message_id IS NOT NULL AS deleted, u.channel_id, u.message_id,
+    m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
+FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+LEFT JOIN junkie.tombstones AS t ON t.channel_id = u.channel_id AND t.message_id = u.message_id
+LEFT JOIN junkie.messages AS m
+    ON t.message_id IS NULL AND m.channel_id = u.channel_id AND m.message_id = u.message_id
+    AND NOT EXISTS (
+        SELECT FROM junkie.exclusions AS e
+        LEFT JOIN junkie.channels AS c ON c.channel_id = m.channel_id
+        WHERE (e.user_id IS NULL OR e.user_id = m.author_id)
+            AND (e.before_id IS NULL OR m.message_id < e.before_id)
+            AND (e.channel_id IS NULL OR e.channel_id IN (m.channel_id, c.parent_id))
+            AND (e.guild_id IS NULL OR e.guild_id = c.guild_id)
+    )
+WHERE t.message_id IS NOT NULL OR m.message_id IS NOT NULL
+
+-- history_names --
+-- Names as people see them, of accounts (and whether each is a bot's), channels and roles.
+SELECT 'user' AS kind, k.user_id AS id, coalesce(nullif(k.global_name, ''), k.username) AS name, k.bot
+FROM junkie.users AS k WHERE k.user_id = ANY(%(user_ids)s::bigint[])
+UNION ALL
+SELECT 'channel', c.channel_id, c.name, false
+FROM junkie.channels AS c WHERE c.channel_id = ANY(%(channel_ids)s::bigint[])
+UNION ALL
+SELECT 'role', r.role_id, r.name, false
+FROM junkie.roles AS r WHERE r.role_id = ANY(%(role_ids)s::bigint[])
+
+-- history_revisions --
+-- The earlier texts of messages, oldest first.
+SELECT r.message_id, r.replaced_at, r.edited_at, r.content, r.extra
+FROM junkie.revisions AS r
+WHERE r.channel_id = %(channel_id)s AND r.message_id = ANY(%(message_ids)s::bigint[])
+ORDER BY r.message_id, r.replaced_seen
+
+-- history_deleted_since --
+-- How many messages with ids in [lo, hi) were deleted after a moment.
+SELECT count(*) FROM junkie.tombstones AS t
+WHERE t.channel_id = %(channel_id)s AND t.message_id >= %(lo)s AND t.message_id < %(hi)s AND t.deleted_at > %(moment)s
+
+-- history_channels_named --
+-- Channels of a name, in whatever case: their own, or after their parent's or guild's and a slash.
+SELECT
+    c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.position, c.archived_at,
+    g.name AS guild_name, p.name AS parent_name, s.gone_at IS NOT NULL AS gone
+FROM junkie.channels AS c
+LEFT JOIN junkie.guilds AS g ON g.guild_id = c.guild_id
+LEFT JOIN junkie.channels AS p ON p.channel_id = c.parent_id
+LEFT JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
+WHERE lower(%(name)s) IN (
+    lower(c.name), lower(g.name || '/' || c.name), lower(p.name || '/' || c.name),
+    lower(g.name || '/' || p.name || '/' || c.name)
+)
+ORDER BY gone, c.channel_id
+
+-- history_elsewhere --
+-- Which other channel holds a message; a probe for each channel that the archive knows.
+SELECT c.channel_id, c.name
+FROM junkie.channels AS c
+WHERE c.channel_id <> %(channel_id)s AND EXISTS (
+    SELECT FROM junkie.messages AS m WHERE m.channel_id = c.channel_id AND m.message_id = %(message_id)s
+)
+LIMIT 1
+
+-- mark_asked --
+-- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again.
+UPDATE junkie.channel_status SET last_updated = greatest(last_updated, %(asked_at)s) WHERE channel_id = %(channel_id)s
