@@ -13,7 +13,7 @@ Invariants:
   message itself was seen; then keys are filled in, and text follows the newer of the two.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -39,7 +39,8 @@ class Incoming:
     """A message as Discord just showed it.
 
     `complete` is False where the content intent may be missing. `nick_known` is True for what the gateway told.
-    `partial` is True for a copy inside a reply.
+    `partial` is True for a copy inside a reply. With `patch` only some keys are known: it makes the new row out of the
+    stored one, and `message` says no more than where that is.
     """
 
     message: Message
@@ -47,6 +48,7 @@ class Incoming:
     complete: bool = True
     nick_known: bool = False
     partial: bool = False
+    patch: Callable[[Message], Message] | None = None
 
     @property
     def key(self) -> Key:
@@ -157,26 +159,33 @@ def decide(
     rules = tuple(rules)
     nowhere = Place()
     for key, incoming in batch.items():
-        message = incoming.message
-        if rules and any(rule.keeps_out(message, places.get(message.channel_id, nowhere)) for rule in rules):
+        tombstone = tombstones.get(key)
+        ruled_out = rules and any(
+            rule.keeps_out(incoming.message, places.get(key.channel_id, nowhere)) for rule in rules
+        )
+        if ruled_out or (tombstone is not None and not tombstone.yields_to(incoming.seen)):
             decision.kept_out += 1
             continue
-        if (tombstone := tombstones.get(key)) is not None:
-            if not tombstone.yields_to(incoming.seen):
-                decision.kept_out += 1
-                continue
+        if tombstone is not None:
             decision.taken_back.append(key)
-        if (old := stored.get(key)) is None:
-            decision.new.append(incoming)
-        elif old.seen > incoming.seen and (not old.partial or incoming.partial):
-            decision.stale += 1
-        elif old.mark == ADOPTED and not incoming.complete and not message.content:
-            # The text may be missing only for us: the row waits for a page that is sure to have it.
-            decision.stale += 1
-        elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
-            decision.edited.append((merged, old))
-            decision.completed += old.mark <= ADOPTED
+        _compare(decision, stored.get(key), incoming)
     return decision
+
+
+def _compare(decision: Decision, old: Stored | None, incoming: Incoming) -> None:
+    """Decide about one message that may be stored."""
+    if incoming.patch is not None:
+        if old is None or old.seen > incoming.seen:
+            decision.stale += 1
+            return
+        incoming = replace(incoming, message=incoming.patch(old.message), partial=old.partial, patch=None)
+    if old is None:
+        decision.new.append(incoming)
+    elif old.seen > incoming.seen and (not old.partial or incoming.partial):
+        decision.stale += 1
+    elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
+        decision.edited.append((merged, old))
+        decision.completed += old.mark <= ADOPTED
 
 
 def merge(old: Stored, incoming: Incoming) -> Incoming:

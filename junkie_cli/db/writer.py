@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from junkie_cli.coverage import Range
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
@@ -40,7 +40,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction writes: messages, deletions (applied after them), authors, and a claim per channel.
+    """What one transaction writes: messages, deletions (applied after them), authors, and claims by channel.
 
     `asked_at` is a time of the database's clock before the claims' pages were asked for. `shown_at` is the `seen` of the
     page that makes the claims, unless it is empty: rows of another program that it lacks are inferred to be deleted,
@@ -50,7 +50,7 @@ class Batch:
     messages: Sequence[Incoming] = ()
     deletions: Sequence[Deletion] = ()
     users: Sequence[User] = ()
-    claims: Mapping[int, Range] = field(default_factory=dict)
+    claims: Mapping[int, Coverage] = field(default_factory=dict)
     asked_at: datetime | None = None
     shown_at: int | None = None
 
@@ -107,7 +107,7 @@ def page_batch(
         messages=[*referenced, *own],
         deletions=deletions,
         users=page.users,
-        claims={} if claim is None else {channel_id: claim},
+        claims={} if claim is None else {channel_id: Coverage((claim,))},
         asked_at=asked_at,
         shown_at=seen if page.ids else None,
     )
@@ -214,9 +214,9 @@ class _State:
 
 async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch, state: _State) -> None:
     higher = {
-        channel_id: claim.hi - 1
-        for channel_id, claim in batch.claims.items()
-        if claim.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
+        channel_id: claimed.top.hi - 1
+        for channel_id, claimed in batch.claims.items()
+        if claimed.top is not None and claimed.top.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
     }
     if higher:
         await connection.execute(
@@ -345,11 +345,12 @@ def _user_columns(users: Sequence[User], seen: int) -> dict[str, Any]:
 
 
 def _claim_columns(batch: Batch, grown: Mapping[int, int]) -> dict[str, Any]:
-    claims = [batch.claims.get(channel_id) for channel_id in grown]
+    claims = [(channel_id, claim) for channel_id, claimed in batch.claims.items() for claim in claimed]
     return {
         "channel_ids": integers(grown),
-        "los": integers(None if claim is None else claim.lo for claim in claims),
-        "his": integers(None if claim is None else claim.hi for claim in claims),
         "grown": integers(grown.values()),
+        "claimed_ids": integers(channel_id for channel_id, _ in claims),
+        "los": integers(claim.lo for _, claim in claims),
+        "his": integers(claim.hi for _, claim in claims),
         "asked_at": batch.asked_at,
     }

@@ -109,8 +109,8 @@ USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel
 WHERE t.channel_id = u.channel_id AND t.message_id = u.message_id AND t.cause = 'inferred'
 
 -- cover --
--- Add claims (lo NULL: none) and count changes to the channels of a batch, and derive is_fully_backfilled from the result.
--- Edits and deletions may be missed from the moment on at which the first page was asked for.
+-- Add claims and count changes to the channels of a batch, and derive is_fully_backfilled from the result. Edits and
+-- deletions may be missed from the moment on at which the first page was asked for.
 UPDATE junkie.channel_status AS s
 SET covered = n.covered,
     is_fully_backfilled = n.covered @> int8range(least(s.channel_id, upper(n.covered)), upper(n.covered)) AND NOT isempty(n.covered),
@@ -122,10 +122,15 @@ FROM (
     SELECT
         o.channel_id,
         u.grown,
-        u.lo IS NOT NULL AS claimed,
-        o.covered + CASE WHEN u.lo IS NULL THEN '{}'::int8multirange ELSE int8multirange(int8range(u.lo, u.hi)) END AS covered
-    FROM unnest(%(channel_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[], %(grown)s::bigint[]) AS u (channel_id, lo, hi, grown)
+        c.claimed IS NOT NULL AS claimed,
+        o.covered + coalesce(c.claimed, '{}'::int8multirange) AS covered
+    FROM unnest(%(channel_ids)s::bigint[], %(grown)s::bigint[]) AS u (channel_id, grown)
     JOIN junkie.channel_status AS o ON o.channel_id = u.channel_id
+    LEFT JOIN (
+        SELECT r.channel_id, range_agg(int8range(r.lo, r.hi)) AS claimed
+        FROM unnest(%(claimed_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[]) AS r (channel_id, lo, hi)
+        GROUP BY r.channel_id
+    ) AS c ON c.channel_id = u.channel_id
 ) AS n
 WHERE s.channel_id = n.channel_id
 RETURNING s.channel_id, s.is_fully_backfilled, s.message_count

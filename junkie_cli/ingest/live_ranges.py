@@ -1,0 +1,82 @@
+"""What live events prove. Pure: no I/O, no clock.
+
+Invariant: within one gateway session Discord tells of every message of a channel that the bot can see, in order. So in one
+session and channel the first event opens a range at its own id, and each later one extends it from the last. A range is
+never continued from one that was merely found in the database: what happened in between is not known.
+
+A range ends, and the next event opens a new one, whenever an event may have been missed: a new session, a change of rights
+that touches the channel, a private thread that was left and joined again, a guild that was unavailable, a payload that was
+skipped or could not be written, an event that was dropped. A RESUMED session replays what was missed and ends nothing.
+
+A short `after` page that was asked for while the channel was watched shows everything up to its upper bound; so it joins the
+live range there, and a quiet channel has no false gap.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from junkie_cli.coverage import Range
+
+
+@dataclass(slots=True)
+class _Live:
+    """A channel's open range: `[lo, last + 1)`; `lo` None while only a page has joined it."""
+
+    lo: int | None
+    last: int
+
+
+class LiveRanges:
+    """The open ranges of all channels, and since when each is watched without a break."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, _Live] = {}
+        self._breaks: dict[int, int] = {}
+        self._all_breaks = 0
+
+    def message(self, channel_id: int, message_id: int) -> Range | None:
+        """Take in a new message's event; return the range that it proves, None for an id below the last one."""
+        live = self._open.get(channel_id)
+        if live is None:
+            self._open[channel_id] = _Live(message_id, message_id)
+            return Range(message_id, message_id + 1)
+        if message_id <= live.last:
+            return None
+        claim = Range(live.last + 1, message_id + 1)
+        live.lo = claim.lo if live.lo is None else live.lo
+        live.last = message_id
+        return claim
+
+    def join(self, channel_id: int, hi: int, watch: tuple[int, int]) -> Range | None:
+        """Take in a short `after` page that ends at `hi` and was asked for during `watch`.
+
+        Returns what that proves beyond the page itself: the stretch up to a range that events opened meanwhile.
+        """
+        if watch != self.watch(channel_id):
+            return None
+        live = self._open.get(channel_id)
+        if live is None:
+            self._open[channel_id] = _Live(None, hi - 1)
+            return None
+        if live.lo is not None and hi < live.lo:
+            claim = Range(hi, live.lo)
+            live.lo = hi
+            return claim
+        live.last = max(live.last, hi - 1)
+        return None
+
+    def watch(self, channel_id: int) -> tuple[int, int]:
+        """Return a token that changes whenever an event of the channel may have been missed."""
+        return self._all_breaks, self._breaks.get(channel_id, 0)
+
+    def end(self, channel_ids: Iterable[int]) -> None:
+        """End the ranges of these channels."""
+        for channel_id in channel_ids:
+            self._open.pop(channel_id, None)
+            self._breaks[channel_id] = self._breaks.get(channel_id, 0) + 1
+
+    def end_all(self) -> None:
+        """End every range: a new session."""
+        self._open.clear()
+        self._breaks.clear()
+        self._all_breaks += 1
