@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from junkie_cli.ingest.estimate import WINDOW_REQUESTS, WINDOW_SECONDS, Estimate, Left, Share, estimate
+from junkie_cli.ingest.estimate import GLOBAL_RATE, WINDOW_REQUESTS, WINDOW_SECONDS, Estimate, Left, Share, estimate
 from junkie_cli.ingest.events import (
     ChannelBegan,
     ChannelEnded,
@@ -25,14 +25,14 @@ _BUSY: Final = 3.0
 
 
 class Meter:
-    """Messages per second over the last RATE_WINDOW seconds."""
+    """How many of something came per second, over the last RATE_WINDOW seconds."""
 
     def __init__(self, now: float) -> None:
         self._began = now
         self._recent: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, number: int) -> None:
-        """Note that many messages."""
+        """Note that many."""
         self._recent.append((now, number))
 
     def rate(self, now: float) -> float:
@@ -56,6 +56,7 @@ class Row:
     meter: Meter
     requests: int = 0
     waits_until: float = 0.0
+    waited: bool = False
     pace: float | None = None
 
     @property
@@ -83,12 +84,15 @@ class Board:
     requests: int = 0
     rows: dict[int, Row] = field(default_factory=dict)
     meter: Meter = field(init=False)
+    asked: Meter = field(init=False)
     _queued: int = 0
+    _quiet_since: float = 0.0
     _shown: list[int] = field(default_factory=list)
     _estimated: tuple[float, Estimate] | None = None
 
     def __post_init__(self) -> None:
         self.meter = Meter(self.began)
+        self.asked = Meter(self.began)
 
     def note(self, event: Event, now: float) -> None:
         """Take an event into account."""
@@ -99,6 +103,8 @@ class Board:
                 self.looking_at = None
                 self.channels = event.channels + event.unreadable
                 self._queued = event.requests
+                self.meter, self.asked = Meter(now), Meter(now)
+                self._quiet_since = now
             case ChannelBegan():
                 self._queued = max(self._queued - event.left.low, 0)
                 self.rows[event.channel_id] = Row(
@@ -115,15 +121,19 @@ class Board:
         match event:
             case PageStored():
                 self.fetched += event.fetched
-                self.requests += max(event.requests - row.requests, 0)
+                made = max(event.requests - row.requests, 0)
+                self.requests += made
+                self.asked.add(now, made)
                 self.meter.add(now, event.fetched)
                 row.meter.add(now, event.fetched)
                 row.held, row.requests, row.left = event.held, event.requests, event.left
-                # Before that a burst may have passed for a pace.
-                if row.requests > WINDOW_REQUESTS or now - row.began >= WINDOW_SECONDS:
-                    row.pace = (now - row.began) / row.requests
+                # A channel that never had to wait is held up by what all share: its own limit allows the usual pace. A
+                # few requests say nothing yet: they may be a burst.
+                if not row.waited and row.requests > WINDOW_REQUESTS:
+                    row.pace = min((now - row.began) / row.requests, WINDOW_SECONDS / WINDOW_REQUESTS)
             case Waiting(seconds=seconds):
-                row.waits_until = now + seconds
+                row.waits_until, row.waited = now + seconds, True
+                self._quiet_since = row.waits_until
                 # The wait is part of the pace that was just kept: five requests, then the rest of their window. Fewer
                 # say nothing, since the run before this one may have used up the rest.
                 if row.requests >= WINDOW_REQUESTS:
@@ -157,8 +167,17 @@ class Board:
         """Return what is left of the run; it is reckoned anew once a second, so that it can be read."""
         if self._estimated is None or now - self._estimated[0] >= _ESTIMATE_EVERY:
             shares = [Share(row.left, row.pace) for row in self.rows.values()]
-            self._estimated = now, estimate(shares, queued=self._queued)
+            self._estimated = now, estimate(shares, queued=self._queued, observed_rate=self._shared_rate(now))
         return self._estimated[1]
+
+    def _shared_rate(self, now: float) -> float:
+        """Return how many requests a second all channels together are able to make.
+
+        While one waits for its own limit they could make more than they do, and what they do says nothing.
+        """
+        if now - self._quiet_since < RATE_WINDOW:
+            return GLOBAL_RATE
+        return self.asked.rate(now) or GLOBAL_RATE
 
     def fraction(self, now: float) -> float:
         """How much of all requests is done, from 0 to 1, as far as anybody can say."""

@@ -27,7 +27,7 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing, side_by_side
+from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, content_intent_missing, side_by_side
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, ChannelsFound, Emit, Outcome, Summary
 from junkie_cli.ingest.selection import Found, Selection, Target, find
@@ -112,7 +112,7 @@ async def settle(prepared: Prepared, options: BackfillOptions, database: Databas
     for target in prepared.found.targets:
         channel, state = target.channel, prepared.states[target.channel.channel_id]
         before = progress.get(channel.channel_id)
-        if before is None or before.certain or before.above or options.target is None:
+        if before is None or before.least == before.wanted or before.above or options.target is None:
             continue
         top = state.covered.top
         assert top is not None
@@ -185,6 +185,7 @@ class _Run:
         )
         self._found = 0
         self._ended: list[ChannelEnded] = []
+        self._tallies: list[Tally] = []
 
     async def work_through(self, prepared: Prepared) -> None:
         """Work on all channels. Raises the first error that ends the run."""
@@ -250,6 +251,7 @@ class _Run:
         goal = self._options.goal(channel.channel_id)
         view = View(channel.channel_id, channel.last_message_id, state.covered)
         run = ChannelRun(self._tools, target.name, view, goal, state.held, total=counted_messages(channel))
+        self._tallies.append(run.tally)
         self._emit(
             ChannelBegan(channel.channel_id, target.name, goal.floor, view.last_id, state.held, run.remaining, run.left)
         )
@@ -296,16 +298,16 @@ class _Run:
         return Outcome.FAILED
 
     def summary(self, seconds: float, *, interrupted: bool, fatal: str) -> Summary:
-        """Add up what became of the channels."""
-        ended: Sequence[ChannelEnded] = self._ended
+        """Add up what became of the channels; what was done in one that did not end is done, too."""
+        tallies = self._tallies
         return Summary(
             channels=self._found,
-            outcomes=dict(Counter(end.outcome for end in ended)),
-            fetched=sum(end.fetched for end in ended),
-            new=sum(end.new for end in ended),
-            edited=sum(end.edited for end in ended),
-            deleted=sum(end.deleted for end in ended),
-            requests=sum(end.requests for end in ended),
+            outcomes=dict(Counter(end.outcome for end in self._ended)),
+            fetched=sum(tally.fetched for tally in tallies),
+            new=sum(tally.new for tally in tallies),
+            edited=sum(tally.edited for tally in tallies),
+            deleted=sum(tally.deleted for tally in tallies),
+            requests=sum(tally.requests for tally in tallies),
             seconds=seconds,
             interrupted=interrupted,
             fatal=fatal,

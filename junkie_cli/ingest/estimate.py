@@ -5,7 +5,7 @@ of a channel (all of it so far, and its latest page), and wider the less of it i
 was fetched only the least is known: one request. Threads are the exception: Discord counts their messages.
 
 Time follows from requests: the longest channel at its own pace, or all of them at the rate that they share, whichever
-takes longer. A pace that was observed counts where it is slower than Discord's usual limit allows, or quicker.
+takes longer. The least counts with what Discord allows, the most with what was observed where that is slower.
 """
 
 from collections.abc import Iterable
@@ -49,8 +49,8 @@ class Progress:
     """How far a channel is.
 
     `held` messages lie in `covered` ids of the wanted span. `above` ids are left above the newest covered one, all of
-    which are fetched; `below` ids are left in `gaps` gaps below it, of which at most `wanted` messages are fetched
-    (None: all). `certain` False: nothing below may be wanted at all. `page_messages` in `page_span` ids describe the
+    which are fetched; `below` ids are left in `gaps` gaps below it, of which at least `least` and at most `wanted`
+    messages are fetched (None: all there are). `page_messages` in `page_span` ids describe the
     latest page, 0 where there is none. `total` is how many messages the channel has, where Discord told.
     """
 
@@ -59,8 +59,8 @@ class Progress:
     above: int = 0
     below: int = 0
     gaps: int = 1
+    least: int | None = None
     wanted: int | None = None
-    certain: bool = True
     page_messages: int = 0
     page_span: int = 0
     total: int | None = None
@@ -87,21 +87,24 @@ def progress_of(
     top = covered.top
     above = last_id + 1 - max(top.hi, goal.floor) if top is not None and top.hi <= last_id else 0
     wanted = None if most_pages is None else most_pages * PAGE_LIMIT
-    certain = True
+    least = wanted
     if goal.target is not None:
-        # Not all that is held need lie in the range that ends at the last id.
-        need = max(goal.target - (current or 0), 0)
-        wanted = need if wanted is None else min(need, wanted)
+        # Not all that is held need lie in the range that ends at the last id, and nothing does where nothing is covered.
+        current_least, current_most = current or 0, (held if current is None else current)
+        if top is None:
+            current_least = current_most = 0
+        bound = goal.target if wanted is None else wanted
+        wanted = max(min(bound, goal.target - current_least), 0)
         # Messages that catch-up brings may meet the target.
-        certain = not above and (current is not None or top is None or held < goal.target)
+        least = 0 if above else max(min(bound, goal.target - current_most), 0)
     return Progress(
         held=held,
         covered=sum(min(r.hi, last_id + 1) - r.lo for r in covered if r.lo <= last_id),
         above=above,
         below=sum(gap.hi - gap.lo for gap in gaps) - above,
         gaps=max(len(gaps) - bool(above), 1),
+        least=least,
         wanted=wanted,
-        certain=certain,
         total=total,
     )
 
@@ -140,7 +143,9 @@ def requests_left(progress: Progress) -> Left:
     if progress.wanted is not None:
         most = ceil(progress.wanted / PAGE_LIMIT) + short
         part = Left(min(part.low, most), most if part.high is None else min(part.high, most))
-    return left + (part if progress.certain else Left(0, part.high))
+    if progress.least is not None:
+        part = Left(min(part.low, ceil(progress.least / PAGE_LIMIT)), part.high)
+    return left + part
 
 
 class Outlook:
@@ -203,8 +208,11 @@ class Estimate:
     high_seconds: float | None
 
 
-def estimate(shares: Iterable[Share], *, queued: int = 0, rate: float = GLOBAL_RATE) -> Estimate:
-    """Return what a run still takes over channels in work and `queued` requests at least in channels not yet begun."""
+def estimate(shares: Iterable[Share], *, queued: int = 0, observed_rate: float = GLOBAL_RATE) -> Estimate:
+    """Return what a run still takes over channels in work and `queued` requests at least in channels not yet begun.
+
+    `observed_rate` is how many requests a second all channels together have made of late.
+    """
     requests = Left(queued, None if queued else 0)
     low = high = 0.0
     for share in shares:
@@ -212,10 +220,10 @@ def estimate(shares: Iterable[Share], *, queued: int = 0, rate: float = GLOBAL_R
         low = max(low, _seconds(share.left.low, share.pace)[0])
         if share.left.high is not None:
             high = max(high, _seconds(share.left.high, share.pace)[1])
-    low = max(low, requests.low / rate)
+    low = max(low, requests.low / GLOBAL_RATE)
     if requests.high is None:
         return Estimate(requests, low, None)
-    return Estimate(requests, low, max(high, requests.high / rate, low))
+    return Estimate(requests, low, max(high, requests.high / min(observed_rate, GLOBAL_RATE), low))
 
 
 def _walk(progress: Progress, ids: int) -> Left:

@@ -85,6 +85,16 @@ def test_without_waits_the_pace_is_what_it_took() -> None:
     assert board.rows[0].pace == pytest.approx(0.1)
 
 
+def test_a_channel_that_is_held_up_by_others_keeps_the_usual_pace() -> None:
+    board = board_with(1)
+    for number in range(1, 8):
+        board.note(page(0, "#0", requests=number, held=number * 100, left=Left(20, 20)), 9.0 * number)
+    assert board.rows[0].pace == 1.0
+    # What all share was slow, and so may the rest be.
+    assert board.left(63.0).low_seconds == 15.0
+    assert board.left(63.0).high_seconds == pytest.approx(100.0)
+
+
 def test_more_channels_than_fit_the_most_recently_active_are_shown_and_keep_their_places() -> None:
     board = board_with(40)
     for number in (7, 3, 30):

@@ -33,8 +33,8 @@ progresses = st.builds(
     above=ids,
     below=ids,
     gaps=st.integers(1, 5),
+    least=st.just(None),
     wanted=st.none() | counts,
-    certain=st.booleans(),
     page_messages=st.integers(0, 100),
     page_span=ids,
     total=st.none() | counts,
@@ -47,7 +47,7 @@ def test_a_range_is_a_range_and_nothing_is_left_only_where_nothing_lacks(progres
     assert left.low >= 0
     assert left.high is None or left.low <= left.high
     wants_below = progress.below > 0 and progress.wanted != 0
-    if progress.above > 0 or (wants_below and progress.certain):
+    if progress.above > 0 or wants_below:
         assert left.low >= 1
     if not progress.above and not wants_below:
         assert left == NOTHING
@@ -123,11 +123,12 @@ class TestProgress:
     def test_a_target_that_may_be_met_is_not_counted_as_certain(self) -> None:
         goal = Goal(floor=1000, target=50)
         covered = Coverage.of([(1500, 2000)])
-        assert not progress_of(goal, 1999, covered, held=60).certain
+        uncounted = progress_of(goal, 1999, covered, held=60)
+        assert (uncounted.least, uncounted.wanted) == (0, 50)
         assert requests_left(progress_of(goal, 1999, covered, held=60)) == Left(0, 1)
         assert requests_left(progress_of(goal, 1999, covered, held=60, current=60)) == NOTHING
         assert requests_left(progress_of(goal, 1999, covered, held=60, current=10)).low == 1
-        assert progress_of(goal, 1999, covered, held=40).certain
+        assert progress_of(goal, 1999, covered, held=40).least == 10
 
     def test_catch_up_is_not_bounded_by_a_target(self) -> None:
         goal = Goal(floor=0, target=50)
