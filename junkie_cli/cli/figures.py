@@ -29,13 +29,18 @@ def requests(left: Left) -> str:
 
 def time_range(low: float, high: float | None) -> str:
     """Return a time as a range, low rounded down and high rounded up: `3 to 8 min` with a dash, `up to 5 s`, `at least 2 h`."""
-    size, unit = _unit(low if high is None else high)
+    size, unit = _unit(low)
     least = floor(low / size)
     if high is None:
         return f"at least {max(least, 1):,} {unit}"
-    most = max(ceil(high / size), 1)
+    high_size, high_unit = _unit(high)
+    most = max(ceil(high / high_size), 1)
+    if unit != high_unit and low >= high_size:
+        size, unit, least = high_size, high_unit, floor(low / high_size)
     if least == 0:
-        return f"up to {most} {unit}"
+        return f"up to {most:,} {high_unit}"
+    if unit != high_unit:
+        return f"{least:,} {unit}–{most:,} {high_unit}"  # noqa: RUF001  a range's dash
     return f"{most:,} {unit}" if least >= most else f"{least:,}–{most:,} {unit}"  # noqa: RUF001  a range's dash
 
 

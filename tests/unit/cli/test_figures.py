@@ -12,7 +12,9 @@ from junkie_cli.ingest.estimate import Left
         (0.4, 5.0, "up to 5 s"),
         (5.0, 5.0, "5 s"),
         (100.0, 700.0, "1–12 min"),  # noqa: RUF001
-        (20.0, 700.0, "up to 12 min"),
+        (20.0, 700.0, "20 s–12 min"),  # noqa: RUF001
+        (0.5, 700.0, "up to 12 min"),
+        (119.0, 121.0, "1–3 min"),  # noqa: RUF001
         (7300.0, 20_000.0, "2–6 h"),  # noqa: RUF001
         (100_000.0, 900_000.0, "1–11 days"),  # noqa: RUF001
         (0.2, None, "at least 1 s"),
