@@ -118,7 +118,10 @@ class Gateway:
             return
         if self._held is not None:
             self._held.append(dispatch)
-            return
+        else:
+            self._deliver(dispatch)
+
+    def _deliver(self, dispatch: Dispatch) -> None:
         for session in self._alive():
             self._counts.dispatched += session.hear(dispatch)
 
@@ -137,7 +140,7 @@ class Gateway:
         """Send what was held back, and go on."""
         held, self._held, self._dropping = self._held, None, False
         for dispatch in held or ():
-            self.send(dispatch)
+            self._deliver(dispatch)
 
     def unavailable(self, guild_id: int) -> None:
         """Let a guild have an outage: it is said to be unavailable, and nothing more is told of it. REST goes on."""
@@ -146,11 +149,13 @@ class Gateway:
         self._unavailable.add(guild_id)
 
     def available(self, guild_id: int) -> None:
-        """End a guild's outage."""
+        """End a guild's outage: it is told whole, or that the bot was thrown out meanwhile."""
         guild = self.world.guild(guild_id)
         self._unavailable.discard(guild_id)
         if self.world.bot.id in guild.members:
             self.send(self.herald.guild(guild, joined=False))
+        else:
+            self.send(Dispatch("GUILD_DELETE", dumps({"id": str(guild_id)}), guild_id))
 
     # sessions
 
@@ -222,7 +227,7 @@ class Gateway:
         if session is not None:
             session.listen(None)
             session.left_at = self._clock()
-            if forget:
+            if forget or not session.resumable:
                 self._sessions.pop(session.id, None)
         self.note()
 

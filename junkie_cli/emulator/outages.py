@@ -1,12 +1,10 @@
 """What clients of the gateway go through, on demand."""
 
 from dataclasses import replace
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from junkie_cli.emulator.gateway import Down, Gateway
-
-RESUMABLE: Final = frozenset({4000, 4002, 4008})
-"""The close codes after which Discord lets a client resume (docs, "Gateway Close Event Codes")."""
+from junkie_cli.emulator.sessions import RESUMABLE
 
 
 class Outages:
@@ -18,7 +16,7 @@ class Outages:
     def disconnect(
         self, code: int = 4000, *, abort: bool = False, forget: bool | None = None, shard: int | None = None
     ) -> int:
-        """Close every connection, or a shard's, with that code, or `abort` its TCP.
+        """Close every connection, or a shard's, with that code, after all that was said before; or `abort` its TCP at once.
 
         Its session can be resumed where Discord says so of the code, and after an abort, unless `forget` says otherwise.
         """

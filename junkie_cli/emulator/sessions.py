@@ -7,10 +7,13 @@ hand encoded. They go to whoever listens at once; a RESUME hears them again from
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from junkie_cli.emulator.dispatch import Dispatch
 from junkie_cli.emulator.intents import Intent
+
+RESUMABLE: Final = frozenset({4000, 4002, 4008})
+"""The codes with which Discord closes and yet lets a client resume (docs, "Gateway Close Event Codes")."""
 
 
 class Shard(NamedTuple):

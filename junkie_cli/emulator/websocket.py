@@ -11,7 +11,7 @@ from junkie_cli.emulator import intents, payloads
 from junkie_cli.emulator.compression import COMPRESSIONS
 from junkie_cli.emulator.connection import Connection, reset
 from junkie_cli.emulator.gateway import Gateway
-from junkie_cli.emulator.sessions import Shard
+from junkie_cli.emulator.sessions import RESUMABLE, Shard
 
 RESUME_PATH: Final = "/resume"
 """Another path than the first connection's, so that it shows whether a client heeds `resume_gateway_url`."""
@@ -129,7 +129,7 @@ class _Talk:
                 return None
 
     def _close(self, code: int) -> None:
-        self._gateway.part(self._connection, forget=code not in {4000, DECODE_ERROR, RATE_LIMITED})
+        self._gateway.part(self._connection, forget=code not in RESUMABLE)
         self._connection.end(code)
 
     def _take(self, text: str | bytes) -> None:
@@ -140,6 +140,8 @@ class _Talk:
                 self._connection.order(HEARTBEAT_ACK)
             return
         self._count()
+        if type(code) is not int:
+            raise _Closed(UNKNOWN_OPCODE)
         begun = self._connection.session is not None
         if code in {IDENTIFY, RESUME}:
             if begun:
@@ -212,7 +214,7 @@ def _decoded(text: str | bytes) -> Json:
         raise _Closed(DECODE_ERROR)
     try:
         payload = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _Closed(DECODE_ERROR) from None
     if not isinstance(payload, dict):
         raise _Closed(DECODE_ERROR)

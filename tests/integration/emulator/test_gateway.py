@@ -84,6 +84,8 @@ IDENTIFY = {"intents": INTENTS, "properties": {}}
     [
         (4002, ["no json"]),
         (4002, ["[]"]),
+        (4002, ["[" * 4000]),
+        (4001, ['{"op":[2]}']),
         (4002, [json.dumps({"op": 1, "d": "x" * 4096})]),
         (4002, [{"op": 2, "d": None}]),
         (4002, [{"op": 2, "d": {"intents": 1}}]),
@@ -445,6 +447,18 @@ async def test_a_guild_is_unavailable_for_a_while(emulator: Emulator, wires: Wir
         assert (back["id"], back["unavailable"]) == (str(guild_id), False)
     control.post(channel_id, "heard")
     assert (await wire.event("MESSAGE_CREATE"))["content"] == "heard"
+
+
+async def test_an_outage_while_events_wait_and_one_that_never_ends(emulator: Emulator, wires: Wires) -> None:
+    control, (guild_id,) = emulator.control, emulator.world.guilds
+    wire = await wires.begun()
+    control.pause_events()
+    control.unavailable(guild_id)
+    control.resume_events()
+    assert (await wire.event("GUILD_DELETE"))["unavailable"]
+    control.remove_bot(guild_id)
+    control.available(guild_id)
+    assert await wire.event("GUILD_DELETE") == {"id": str(guild_id)}
 
 
 async def test_anything_can_be_said(emulator: Emulator, wires: Wires) -> None:
