@@ -95,6 +95,14 @@ class Places:
             for row in rows
         ]
 
+    async def knows_guild(self, guild_id: int) -> bool:
+        """Say whether the archive knows a guild's name."""
+        return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
+
+    async def mark_asked(self, channel_id: int, at: datetime) -> None:
+        """Record that Discord was asked for a channel's newest messages at that moment, and they are in the archive."""
+        await self._mark("mark_asked", channel_id, {"asked_at": at})
+
     async def mark_unreadable(self, channel_id: int, reason: str) -> None:
         """Record that the bot may not read a channel, and which right it lacks."""
         await self._mark("mark_unreadable", channel_id, {"reason": reason})

@@ -4,11 +4,10 @@ A guild, a category, a channel or a thread is named by its id or by a link. `--c
 DM channels are reached only that way, since Discord doesn't list them to bots.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from junkie_cli import snowflake
 from junkie_cli.client.discovery import ListKey
@@ -16,13 +15,12 @@ from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
 from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, UsageError
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
+from junkie_cli.links import LINK
 from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
 
 if TYPE_CHECKING:
     from junkie_cli.client.discovery import GuildInventory
     from junkie_cli.client.session import DiscordClient
-
-_LINK: Final = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(\d+|@me)(?:/(\d+))?(?:/(\d+))?/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +100,8 @@ class Found:
 def read_id(text: str, option: str) -> int:
     """Return the id in an id or a link. Raises UsageError that names the option."""
     text = text.strip()
-    if link := _LINK.fullmatch(text):
-        wanted = link[1] if option == "guild" else link[2] or link[1]
-        text = wanted
+    if link := LINK.fullmatch(text):
+        text = link["guild"] if option == "guild" else link["channel"] or link["guild"]
     if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= snowflake.MAX and len(text) <= 19:
         return int(text)
     raise UsageError(

@@ -111,7 +111,3 @@ WHERE c.channel_id <> %(channel_id)s AND EXISTS (
     SELECT FROM junkie.messages AS m WHERE m.channel_id = c.channel_id AND m.message_id = %(message_id)s
 )
 LIMIT 1
-
--- mark_asked --
--- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again.
-UPDATE junkie.channel_status SET last_updated = greatest(last_updated, %(asked_at)s) WHERE channel_id = %(channel_id)s

@@ -42,6 +42,14 @@ SET gone_at = NULL, unreadable = u.reason, last_updated = now()
 FROM unnest(%(channel_ids)s::bigint[], %(reasons)s::text[]) AS u (channel_id, reason)
 WHERE s.channel_id = u.channel_id AND (s.gone_at IS NOT NULL OR s.unreadable IS DISTINCT FROM u.reason)
 
+-- knows_guild --
+-- Whether a guild's name is known.
+SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
+
+-- mark_asked --
+-- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again.
+UPDATE junkie.channel_status SET last_updated = greatest(last_updated, %(asked_at)s) WHERE channel_id = %(channel_id)s
+
 -- mark_unreadable --
 -- The bot may not read this channel now; nothing of it is dropped.
 UPDATE junkie.channel_status SET unreadable = %(reason)s, last_updated = now() WHERE channel_id = %(channel_id)s
