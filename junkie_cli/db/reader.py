@@ -68,6 +68,10 @@ class Reader:
         )
         return Draw(row[0], row[1], tuple(row[2]))
 
+    async def draw_seen(self) -> int:
+        """Draw a `seen` for a batch of events."""
+        return int((await self._row("draw_seen"))[0])
+
     async def known_near(
         self, channel_id: int, snowflake: int, *, above: bool, but_not: Sequence[int] = ()
     ) -> int | None:

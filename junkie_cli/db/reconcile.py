@@ -163,7 +163,9 @@ def decide(
         ruled_out = rules and any(
             rule.keeps_out(incoming.message, places.get(key.channel_id, nowhere)) for rule in rules
         )
-        if ruled_out or (tombstone is not None and not tombstone.yields_to(incoming.seen)):
+        # A patch says that the message is there, and not what it holds.
+        blind = incoming.patch is not None and key not in stored
+        if ruled_out or (tombstone is not None and (blind or not tombstone.yields_to(incoming.seen))):
             decision.kept_out += 1
             continue
         if tombstone is not None:
@@ -182,6 +184,9 @@ def _compare(decision: Decision, old: Stored | None, incoming: Incoming) -> None
     if old is None:
         decision.new.append(incoming)
     elif old.seen > incoming.seen and (not old.partial or incoming.partial):
+        decision.stale += 1
+    elif old.mark == ADOPTED and not incoming.complete and not incoming.message.content:
+        # The text may be missing only for us: the row waits for a page that is sure to have it.
         decision.stale += 1
     elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
         decision.edited.append((merged, old))

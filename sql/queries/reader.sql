@@ -22,6 +22,10 @@ SELECT
         LIMIT %(most)s
     ) AS known
 
+-- draw_seen --
+-- Draw a `seen` for a batch of events.
+SELECT nextval('junkie.seen')
+
 -- known_above --
 -- The nearest archived message at or above an id.
 SELECT m.message_id FROM junkie.messages AS m

@@ -1,0 +1,218 @@
+"""Live changes into the archive, in small batches.
+
+Invariant: a claim is written in the transaction of the messages that it rests on, or not at all. Changes are folded per
+message while they wait, so that what waits is bounded by the messages concerned, not by events. If they are too many
+(the database is away), creates are dropped, and with each the range of its channel ends: a gap on record, which REST
+closes. Edits and deletions are kept.
+
+Events are taken in by methods that never wait; one task writes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from junkie_cli.coverage import Coverage
+from junkie_cli.db.reader import Reader
+from junkie_cli.db.reconcile import Incoming, Key
+from junkie_cli.db.writer import Batch, Deletion, Writer, Written
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable
+from junkie_cli.ingest.live_ranges import LiveRanges
+from junkie_cli.models import Message, User
+
+log = logging.getLogger(__name__)
+
+BATCH_SECONDS: Final = 0.2
+"""How long changes are gathered before they are written."""
+
+CAPACITY: Final = 50_000
+"""How many messages may wait before creates are dropped."""
+
+RETRY_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits to be written, folded per message; `seen` is drawn when it is."""
+
+    messages: dict[Key, Incoming] = field(default_factory=dict)
+    deleted: dict[Key, None] = field(default_factory=dict)
+    users: dict[int, User] = field(default_factory=dict)
+    claims: dict[int, Coverage] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.deleted or self.users or self.claims)
+
+    def batch(self, seen: int) -> Batch:
+        return Batch(
+            messages=[replace(incoming, seen=seen) for incoming in self.messages.values()],
+            deletions=[Deletion(key, seen, "event") for key in self.deleted],
+            users=list(self.users.values()),
+            claims=self.claims,
+        )
+
+    def by_message(self) -> "list[_Pending]":
+        """Divide into the smallest parts, without claims."""
+        parts = [_Pending(messages={key: incoming}) for key, incoming in self.messages.items()]
+        return [*parts, *(_Pending(deleted={key: None}) for key in self.deleted), _Pending(users=self.users)]
+
+    def channel_ids(self) -> set[int]:
+        return {key.channel_id for key in (*self.messages, *self.deleted)} | set(self.claims)
+
+
+class LiveWriter:
+    """Takes live changes in and writes them. `on_gap` is told of a channel whose range ended in a way that REST must mend."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        on_gap: Callable[[int], None],
+        *,
+        capacity: int = CAPACITY,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.ranges = LiveRanges()
+        self.written = Written()
+        self.dropped = 0
+        self._reader = reader
+        self._writer = writer
+        self._on_gap = on_gap
+        self._capacity = capacity
+        self._sleep = sleep
+        self._pending = _Pending()
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    @property
+    def depth(self) -> int:
+        """How many messages wait to be written."""
+        return len(self._pending.messages) + len(self._pending.deleted)
+
+    def message(
+        self, message: Message, *, created: bool, users: Iterable[User] = (), referenced: Iterable[Message] = ()
+    ) -> None:
+        """Take in a message as an event showed it whole; `created` for a new one, which proves a range."""
+        key = Key(message.channel_id, message.message_id)
+        if created and self.depth >= self._capacity and key not in self._pending.messages:
+            self.dropped += 1
+            self.lost(message.channel_id)
+            return
+        if key in self._pending.deleted:
+            return
+        self._pending.messages[key] = Incoming(message, 0, nick_known=True)
+        for copy in referenced:
+            self._pending.messages.setdefault(Key(copy.channel_id, copy.message_id), Incoming(copy, 0, partial=True))
+        self._pending.users |= {user.user_id: user for user in users}
+        if created and (claim := self.ranges.message(*key)) is not None:
+            covered = self._pending.claims.get(key.channel_id, Coverage())
+            self._pending.claims[key.channel_id] = covered.add(claim.lo, claim.hi)
+        self._wake.set()
+
+    def patched(self, key: Key, patch: Callable[[Message], Message]) -> None:
+        """Take in an event that tells only some keys of a message."""
+        if key in self._pending.deleted:
+            return
+        waiting = self._pending.messages.get(key)
+        if waiting is None:
+            nobody = Message(key.channel_id, key.message_id, author_id=0, author_name="", content="")
+            self._pending.messages[key] = Incoming(nobody, 0, nick_known=True, patch=patch)
+        elif waiting.patch is None:
+            self._pending.messages[key] = replace(waiting, message=patch(waiting.message))
+        else:
+            earlier = waiting.patch
+            self._pending.messages[key] = replace(waiting, patch=lambda message: patch(earlier(message)))
+        self._wake.set()
+
+    def deleted(self, keys: Iterable[Key]) -> None:
+        """Take in deletions, of any message, archived or not."""
+        for key in keys:
+            self._pending.messages.pop(key, None)
+            self._pending.deleted[key] = None
+        self._wake.set()
+
+    def lost(self, channel_id: int) -> None:
+        """Take in that an event of a channel was missed."""
+        self.ranges.end([channel_id])
+        self._on_gap(channel_id)
+
+    async def run(self) -> None:
+        """Write until cancelled; then write what waits, once."""
+        try:
+            while True:
+                await self._wake.wait()
+                await self._sleep(BATCH_SECONDS)
+                await self.flush()
+        finally:
+            await self._write_once()
+
+    async def flush(self) -> None:
+        """Write all that waits, trying until the database takes it."""
+        while not await self._write_once():
+            await self._sleep(RETRY_SECONDS)
+
+    async def _write_once(self) -> bool:
+        """Write what waits; False if the database is away, and then nothing of it is lost."""
+        async with self._writing:
+            pending, self._pending = self._pending, _Pending()
+            self._wake.clear()
+            if not pending:
+                return True
+            try:
+                await self._write(pending)
+            except DatabaseUnavailable as error:
+                log.warning("%s; %d messages wait", error.message, self.depth)
+                self._take_back(pending)
+                return False
+            except BaseException:
+                self._take_back(pending)
+                raise
+            return True
+
+    async def _write(self, pending: _Pending) -> None:
+        try:
+            written = await self._writer.write(pending.batch(await self._reader.draw_seen()))
+        except DatabaseUnavailable:
+            raise
+        except DatabaseError as error:
+            # Some message of it can't be written. The others can; and no range goes on past the one that can't.
+            log.warning("a batch of %d messages was refused: %s", len(pending.messages), error.message)
+            for channel_id in pending.channel_ids():
+                self.lost(channel_id)
+            for part in pending.by_message():
+                await self._write_part(part)
+        else:
+            self._count(written)
+
+    async def _write_part(self, part: _Pending) -> None:
+        try:
+            self._count(await self._writer.write(part.batch(await self._reader.draw_seen())))
+        except DatabaseUnavailable:
+            raise
+        except DatabaseError as error:
+            log.warning("message %s can't be written: %s", next(iter(part.messages), "?"), error.message)
+
+    def _count(self, written: Written) -> None:
+        self.written = Written(
+            new=self.written.new + written.new,
+            edited=self.written.edited + written.edited,
+            deleted=self.written.deleted + written.deleted,
+            kept_out=self.written.kept_out + written.kept_out,
+        )
+
+    def _take_back(self, pending: _Pending) -> None:
+        """Put what was not written under what has come since."""
+        since, self._pending = self._pending, pending
+        for key, incoming in since.messages.items():
+            if incoming.patch is None:
+                pending.messages[key] = incoming
+            else:
+                self.patched(key, incoming.patch)
+        self.deleted(since.deleted)
+        pending.users |= since.users
+        for channel_id, covered in since.claims.items():
+            before = pending.claims.get(channel_id, Coverage())
+            pending.claims[channel_id] = Coverage.of((*before, *covered))
+        self._wake.set()

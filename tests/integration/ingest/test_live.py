@@ -1,0 +1,186 @@
+"""Live changes into a real PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from junkie_cli.coverage import Coverage
+from junkie_cli.db.database import Database
+from junkie_cli.db.reader import Reader
+from junkie_cli.db.reconcile import Key
+from junkie_cli.db.writer import Batch, Writer, Written, page_batch
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable
+from junkie_cli.ingest.live import LiveWriter
+from junkie_cli.models import Message, Page, PageRequest
+from tests.truth import archived, coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHANNEL = 1_000
+
+
+def message(message_id: int, content: str = "hello", **changes: Any) -> Message:
+    return replace(Message(CHANNEL, message_id, author_id=7, author_name="Ann", content=content), **changes)
+
+
+def key(message_id: int) -> Key:
+    return Key(CHANNEL, message_id)
+
+
+class Setting:
+    """A live writer, the gaps that it told of, and a database that can be taken away from it."""
+
+    def __init__(self, database: Database, capacity: int = 1000) -> None:
+        self.database = database
+        self.gaps: list[int] = []
+        self.writer = Unreliable(Writer(database))
+        self.live = LiveWriter(
+            Reader(database),
+            self.writer,  # type: ignore[arg-type]
+            self.gaps.append,
+            capacity=capacity,
+            sleep=lambda _seconds: asyncio.sleep(0),
+        )
+
+    async def rows(self) -> dict[int, str]:
+        return {message_id: row.content for message_id, row in (await archived(self.database, CHANNEL)).items()}
+
+    async def covered(self) -> Coverage:
+        return await coverage(self.database, CHANNEL)
+
+
+class Unreliable:
+    """A writer whose database goes away or refuses when told to."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.failures: list[DatabaseError] = []
+        self.refuses: Callable[[Batch], bool] = lambda _batch: False
+        self.on_write: Callable[[], object] = lambda: None
+
+    async def write(self, batch: Batch) -> Written:
+        self.on_write()
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.refuses(batch):
+            raise DatabaseError("refused")
+        return await self._writer.write(batch)
+
+
+@pytest.fixture
+def setting(database: Database) -> Setting:
+    return Setting(database)
+
+
+async def test_events_are_stored_with_the_range_that_they_prove(setting: Setting) -> None:
+    live = setting.live
+    for message_id in (1_100, 1_200, 1_300):
+        live.message(message(message_id), created=True)
+    await live.flush()
+    assert set(await setting.rows()) == {1_100, 1_200, 1_300}
+    assert await setting.covered() == Coverage.of([(1_100, 1_301)])
+
+
+async def test_create_edit_and_delete_are_folded(setting: Setting) -> None:
+    live = setting.live
+    live.message(message(1_100, "a"), created=True)
+    live.message(message(1_100, "b"), created=False)
+    live.patched(key(1_100), lambda m: replace(m, content=m.content + "!"))
+    live.message(message(1_200), created=True)
+    live.deleted([key(1_200), key(1_050)])
+    live.message(message(1_200, "too late"), created=False)
+    await live.flush()
+    assert await setting.rows() == {1_100: "b!"}
+    assert live.depth == 0
+
+
+async def test_a_patch_changes_a_stored_row_and_makes_none(setting: Setting) -> None:
+    live = setting.live
+    live.message(message(1_100, "text", extra={"pinned": True}), created=True)
+    await live.flush()
+    live.patched(key(1_100), lambda m: replace(m, extra={**(m.extra or {}), "embeds": [{"url": "x"}]}))
+    live.patched(key(1_150), lambda m: replace(m, content="never seen"))
+    await live.flush()
+    assert (await archived(setting.database, CHANNEL))[1_100].extra == {"pinned": True, "embeds": [{"url": "x"}]}
+    assert await setting.rows() == {1_100: "text"}
+
+
+async def test_an_outage_loses_nothing(setting: Setting) -> None:
+    live = setting.live
+    live.message(message(1_100, "a"), created=True)
+    setting.writer.failures = [DatabaseUnavailable("away")] * 3
+
+    def meanwhile() -> None:
+        if len(setting.writer.failures) == 2:
+            live.patched(key(1_100), lambda m: replace(m, content=m.content + "b"))
+            live.message(message(1_200), created=True)
+            live.message(message(1_300), created=True)
+            live.deleted([key(1_300)])
+
+    setting.writer.on_write = meanwhile
+    await live.flush()
+    await live.flush()
+    assert await setting.rows() == {1_100: "ab", 1_200: "hello"}
+    assert await setting.covered() == Coverage.of([(1_100, 1_301)])
+    assert setting.gaps == []
+
+
+async def test_overflow_drops_creates_as_a_gap_on_record_and_keeps_edits_and_deletions(database: Database) -> None:
+    setting = Setting(database, capacity=10)
+    live = setting.live
+    await Writer(database).write(
+        page_batch(
+            Page(PageRequest(CHANNEL, before=1_050), (1_002, 1_001), (message(1_002), message(1_001))),
+            seen=0,
+            claim=None,
+        )
+    )
+    for message_id in range(1_100, 1_120):
+        live.message(message(message_id), created=True)
+    live.message(message(1_002, "edited"), created=False)
+    live.deleted([key(1_001)])
+    await live.flush()
+    live.message(message(1_130), created=True)
+    await live.flush()
+    assert await setting.rows() == {1_002: "edited", 1_130: "hello"} | dict.fromkeys(range(1100, 1110), "hello")
+    assert await setting.covered() == Coverage.of([(1_100, 1_110), (1_130, 1_131)])
+    assert set(setting.gaps) == {CHANNEL}
+    assert live.dropped == 10
+
+
+async def test_a_message_that_can_not_be_written_ends_the_range_and_costs_no_other(setting: Setting) -> None:
+    live = setting.live
+    setting.writer.refuses = lambda batch: any(i.message.message_id == 1_200 for i in batch.messages)
+    for message_id in (1_100, 1_200, 1_300):
+        live.message(message(message_id), created=True)
+    await live.flush()
+    assert set(await setting.rows()) == {1_100, 1_300}
+    assert not await setting.covered()
+    assert setting.gaps == [CHANNEL]
+    live.message(message(1_400), created=True)
+    await live.flush()
+    assert await setting.covered() == Coverage.of([(1_400, 1_401)])
+
+
+async def test_a_deleted_message_stays_deleted_and_a_newer_text_wins_over_a_page_in_flight(setting: Setting) -> None:
+    live, database = setting.live, setting.database
+    seen = await Reader(database).draw_seen()
+    live.message(message(1_200, "edited"), created=False)
+    live.deleted([key(1_100)])
+    await live.flush()
+    page = Page(PageRequest(CHANNEL, before=2_000), (1_200, 1_100), (message(1_200, "old"), message(1_100, "gone")))
+    await Writer(database).write(page_batch(page, seen=seen, claim=None))
+    assert await setting.rows() == {1_200: "edited"}
+
+
+async def test_what_waits_is_written_when_it_is_stopped(setting: Setting) -> None:
+    running = asyncio.create_task(setting.live.run())
+    await asyncio.sleep(0)
+    setting.live.message(message(1_100), created=True)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert set(await setting.rows()) == {1_100}
