@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def run_async(main: Coroutine[Any, Any, int]) -> int:
-    """Run a command and return its exit code; Ctrl-C and SIGTERM cancel it, and give 130 once it has cleaned up."""
+    """Run a command and return its exit code.
+
+    Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give 130 once it has cleaned up.
+    """
 
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # nohup, and a shell that starts us in the background, mean what they say.
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             # A second signal while cleaning up must not leave a server behind.
             loop.add_signal_handler(number, lambda: task.cancel() if not task.cancelling() else None)
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -114,3 +115,19 @@ async def test_ctrl_c_keeps_everything_and_says_how_to_go_on(make_settings: Make
             await assert_claims_hold(opened, truths(emulator))
             held = await opened.fetch("SELECT sum(message_count) FROM junkie.channel_status")
         assert held[0][0] >= 400
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_terminal_that_closes_and_a_supervisor_that_stops_us_end_it_as_cleanly(
+    make_settings: MakeSettings, junkie_home: Path, number: signal.Signals
+) -> None:
+    async with scene(make_settings, junkie_home, "2x2000", latency_ms=20) as (emulator, command, database):
+        process = await command.start("backfill")
+        while emulator.control.counts().messages < 6:
+            await asyncio.sleep(0.001)
+        process.process.send_signal(number)
+        done = await command.wait(process)
+        assert done.code == 130
+        opened: Database
+        async with database() as opened:
+            await assert_claims_hold(opened, truths(emulator))
