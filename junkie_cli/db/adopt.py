@@ -142,7 +142,8 @@ class _Adopter:
         self._source = source
         self._report = report
         self._batch_rows = batch_rows
-        self._table = sql.Identifier(source.schema, "messages")
+        # Where there are parameters, psycopg takes a % for one, even in a name.
+        self._table = sql.Identifier(source.schema.replace("%", "%%"), "messages")
 
     async def run(self) -> Adoption:
         row = await self._database.transaction(self._begin)

@@ -256,13 +256,11 @@ async def _read_adopted(
     connection: "AsyncConnection[Any]", batch: Batch, adopted: Collection[int], state: _State
 ) -> None:
     """Find the rows of another program that a page should show and lacks."""
-    claims = {channel_id: claim for channel_id, claim in batch.claims.items() if channel_id in adopted}
+    claims = [(channel_id, *r) for channel_id, claim in batch.claims.items() if channel_id in adopted for r in claim]
     if batch.shown_at is None or not claims:
         return
-    los, his = zip(*claims.values(), strict=True)
-    cursor = await connection.execute(
-        query("read_adopted"), {"channel_ids": integers(claims), "los": integers(los), "his": integers(his)}
-    )
+    channel_ids, los, his = (integers(column) for column in zip(*claims, strict=True))
+    cursor = await connection.execute(query("read_adopted"), {"channel_ids": channel_ids, "los": los, "his": his})
     shown = {incoming.key for incoming in batch.messages}
     for row in await cursor.fetchall():
         if (key := Key(row[0], row[1])) not in shown:
