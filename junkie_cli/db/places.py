@@ -62,24 +62,24 @@ class Places:
 
         await self._database.transaction(work)
 
-    async def mark_missing(
-        self, guild_ids: Sequence[int], listed: Sequence[int], member_of: Sequence[int] | None
-    ) -> None:
-        """Mark as gone what Discord no longer lists; nothing of it is dropped.
-
-        `guild_ids` are guilds whose channels were all listed, as `listed`; `member_of` are all guilds that the bot is in,
-        None where that is not known.
-        """
-        types = sorted(ChannelType.THREADS)
+    async def mark_left(self, member_of: Sequence[int]) -> None:
+        """Mark guilds that are not among all that the bot is in as gone, with their channels. Nothing of them is dropped."""
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(
-                query("mark_missing"), {"guild_ids": list(guild_ids), "listed": list(listed), "thread_types": types}
-            )
-            if member_of is not None:
-                await connection.execute(query("mark_left"), {"member_of": list(member_of)})
+            await connection.execute(query("mark_left"), {"member_of": list(member_of)})
 
         await self._database.transaction(work)
+
+    async def unlisted(self, guild_id: int, listed: Sequence[int]) -> list[tuple[Channel, str | None]]:
+        """Return a guild's channels, no threads, that are not among those that Discord lists, nor known to be gone.
+
+        With each comes the right that it lacks as far as known; None if it could be read when it was last listed.
+        """
+        rows = await self._database.fetch(
+            query("unlisted_channels"),
+            {"guild_id": guild_id, "listed": list(listed), "thread_types": sorted(ChannelType.THREADS)},
+        )
+        return [(_channel_of(row), row[8]) for row in rows]
 
     async def walked(self) -> dict[tuple[int, str], datetime]:
         """Return, by parent and list of archived threads, down from which moment it was walked."""
@@ -90,10 +90,7 @@ class Places:
         rows = await self._database.fetch(
             query("threads_of"), {"guild_id": guild_id, "types": sorted(ChannelType.THREADS)}
         )
-        return [
-            Channel(row[0], row[1], row[2], row[3], unescape(row[4]), row[5], row[6], archived_at=row[7])
-            for row in rows
-        ]
+        return [_channel_of(row) for row in rows]
 
     async def knows_guild(self, guild_id: int) -> bool:
         """Say whether the archive knows a guild's name."""
@@ -108,8 +105,34 @@ class Places:
         await self._mark("mark_unreadable", channel_id, {"reason": reason})
 
     async def mark_gone(self, channel_id: int) -> None:
-        """Record that Discord no longer knows a channel. Its messages stay."""
+        """Record that Discord no longer knows a channel, and so its threads. Their messages stay."""
         await self._mark("mark_gone", channel_id, {})
+
+    async def now(self) -> datetime:
+        """Return the database's time."""
+        rows = await self._database.fetch(query("now"))
+        moment: datetime = rows[0][0]
+        return moment
+
+    async def visits(self) -> dict[int, datetime]:
+        """Return, by guild, up to which moment all threads that were born there have been worked on."""
+        return {row[0]: row[1] for row in await self._database.fetch(query("visits"))}
+
+    async def note_visit(self, guild_ids: Sequence[int], until: datetime) -> None:
+        """Record that all threads born in these guilds until then were found and worked on."""
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(query("note_visit"), {"guild_ids": sorted(guild_ids), "until": until})
+
+        await self._database.transaction(work)
+
+    async def note_watched(self, channel_id: int, since: datetime) -> None:
+        """Record that no edit or deletion that happened before `since` is missing in a channel."""
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(query("note_watched"), {"channel_id": channel_id, "since": since})
+
+        await self._database.transaction(work)
 
     async def _mark(self, name: str, channel_id: int, parameters: dict[str, Any]) -> None:
         async def work(connection: "AsyncConnection[Any]") -> None:
@@ -117,6 +140,10 @@ class Places:
             await connection.execute(query(name), {"channel_id": channel_id, **parameters})
 
         await self._database.transaction(work)
+
+
+def _channel_of(row: Sequence[Any]) -> Channel:
+    return Channel(row[0], row[1], row[2], row[3], unescape(row[4]), row[5], row[6], archived_at=row[7])
 
 
 def _walked_columns(walked: Mapping[tuple[int, str], datetime]) -> dict[str, Any]:

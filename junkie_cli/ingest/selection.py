@@ -76,8 +76,8 @@ class Unlisted:
 class Found:
     """What discovery found: places to store, and the channels that hold messages and are wanted.
 
-    `walked` says, by parent and list of archived threads, down from which moment the list is known. `member_of` are all
-    guilds that the bot is in, None where that was not asked.
+    `walked` says, by parent and list of archived threads, down from which moment the list is known. `gone` are archived
+    channels that Discord no longer knows, `member_of` all guilds that the bot is in, None where that was not asked.
     """
 
     guilds: list[Guild] = field(default_factory=list)
@@ -86,15 +86,17 @@ class Found:
     targets: list[Target] = field(default_factory=list)
     walked: dict[tuple[int, str], datetime] = field(default_factory=dict)
     unlisted: list[Unlisted] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
     member_of: list[int] | None = None
 
     async def store(self, places: Places) -> None:
         """Store guilds, roles, channels, which of them can't be read or are gone, and how far lists of threads were walked."""
         reasons = {t.channel.channel_id: None if t.access.readable else t.access.reason for t in self.targets}
         await places.store(self.guilds, self.roles, self.channels, reasons, self.walked)
-        await places.mark_missing(
-            [g.guild_id for g in self.guilds], [c.channel_id for c in self.channels], self.member_of
-        )
+        for channel_id in self.gone:
+            await places.mark_gone(channel_id)
+        if self.member_of is not None:
+            await places.mark_left(self.member_of)
 
 
 def read_id(text: str, option: str) -> int:
@@ -136,8 +138,34 @@ async def find(discord: "DiscordClient", places: Places, selection: Selection, e
                 found.unlisted.append(Unlisted(guild.guild_id, guild.name, f"it could not be listed: {error.message}"))
             else:
                 older = await places.threads_of(guild.guild_id) if selection.threads else []
-                _add(found, inventory, named, older, selection)
+                hidden = await _hidden(discord, places, inventory, found)
+                _add(found, inventory, [*named, *hidden], older, selection)
     return found
+
+
+async def _hidden(
+    discord: "DiscordClient", places: Places, inventory: "GuildInventory", found: Found
+) -> list[FoundChannel]:
+    """Return archived channels that are not listed any more, because the bot may not view them.
+
+    Discord lists only what the bot may view (discord-api-docs #8454), so that a deleted channel looks the same: each is
+    asked for once. The deleted ones are added to `found.gone`.
+    """
+    hidden: list[FoundChannel] = []
+    listed = [one.channel.channel_id for one in inventory.channels]
+    for channel, lacking in await places.unlisted(inventory.guild.guild_id, listed):
+        reason = lacking
+        if reason is None:
+            try:
+                hidden.append(await discord.channel(channel.channel_id))
+            except ChannelNotFound:
+                found.gone.append(channel.channel_id)
+                continue
+            except ChannelForbidden:
+                reason = "lacks View Channel"
+        if reason is not None:
+            hidden.append(FoundChannel(channel, Access(readable=False, reason=reason)))
+    return hidden
 
 
 def _add(

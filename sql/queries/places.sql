@@ -55,28 +55,34 @@ UPDATE junkie.channel_status SET last_updated = greatest(last_updated, %(asked_a
 UPDATE junkie.channel_status SET unreadable = %(reason)s, last_updated = now() WHERE channel_id = %(channel_id)s
 
 -- mark_gone --
--- Discord no longer knows this channel; nothing of it is dropped.
-UPDATE junkie.channel_status SET gone_at = coalesce(gone_at, now()), last_updated = now()
-WHERE channel_id = %(channel_id)s
-
--- mark_missing --
--- Channels that a whole listing of their guild lacks are gone, and with them their threads; a thread that no list shows
--- is not. Locked in id order, as a batch of messages is.
-WITH missing AS (
+-- Discord no longer knows this channel, and so its threads; nothing of them is dropped. Locked in id order, as a batch of
+-- messages is.
+WITH gone AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s
-    JOIN junkie.channels AS c ON c.channel_id = s.channel_id
     WHERE s.gone_at IS NULL
-        AND c.guild_id = ANY(%(guild_ids)s::bigint[])
-        AND CASE WHEN c.type = ANY(%(thread_types)s::integer[]) THEN c.parent_id ELSE c.channel_id END
-        <> ALL(%(listed)s::bigint[])
+        AND (
+            s.channel_id = %(channel_id)s
+            OR s.channel_id IN (SELECT c.channel_id FROM junkie.channels AS c WHERE c.parent_id = %(channel_id)s)
+        )
     ORDER BY s.channel_id
     FOR UPDATE OF s
 )
 UPDATE junkie.channel_status AS s
 SET gone_at = now(), last_updated = now()
-FROM missing
-WHERE s.channel_id = missing.channel_id
+FROM gone
+WHERE s.channel_id = gone.channel_id
+
+-- unlisted_channels --
+-- Channels of a guild, no threads, that Discord does not list, less those that are known to be gone.
+SELECT c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.position, c.archived_at, s.unreadable
+FROM junkie.channels AS c
+JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
+WHERE c.guild_id = %(guild_id)s
+    AND c.type <> ALL(%(thread_types)s::integer[])
+    AND c.channel_id <> ALL(%(listed)s::bigint[])
+    AND s.gone_at IS NULL
+ORDER BY c.channel_id
 
 -- mark_left --
 -- Guilds that the bot is not in any more are gone, and with them their channels.
@@ -118,3 +124,21 @@ FROM junkie.channels AS c
 LEFT JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
 WHERE c.guild_id = %(guild_id)s AND c.type = ANY(%(types)s::integer[]) AND s.gone_at IS NULL
 ORDER BY c.channel_id
+
+-- now --
+-- The database's time.
+SELECT now()
+
+-- visits --
+-- Up to which moment all threads that were born in a guild have been worked on.
+SELECT g.guild_id, g.visited_at FROM junkie.guilds AS g WHERE g.visited_at IS NOT NULL
+
+-- note_visit --
+-- All threads that were born in these guilds until then were found and worked on.
+UPDATE junkie.guilds AS g SET visited_at = greatest(g.visited_at, %(until)s)
+WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
+
+-- note_watched --
+-- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none ever is.
+UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s
+WHERE s.channel_id = %(channel_id)s AND s.unwatched_since < %(since)s

@@ -111,3 +111,25 @@ async def test_a_channel_deleted_between_runs_is_gone_and_its_threads_with_it(sc
         assert len(await archived(s.database, channel)) > 0
         others = await s.database.fetch("SELECT count(*) FROM junkie.channel_status WHERE gone_at IS NULL")
         assert others == [(1,)]
+
+
+async def test_a_hidden_channel_is_unreadable_and_not_gone(scene: MakeScene) -> None:
+    """Discord no longer lists what a bot may not view; that is no deletion."""
+    async with scene("2x50") as s:
+        channel = s.first_channel
+        await s.backfill()
+        s.control.obfuscate(on=True)
+        s.control.revoke(channel, Right.VIEW_CHANNEL)
+        for _ in range(2):
+            s.control.reset_counts()
+            await s.backfill()
+            state = (await Reader(s.database).channel_states([channel]))[channel]
+            assert state.gone_at is None
+            assert state.unreadable == "lacks View Channel"
+            assert s.ended(channel).outcome == Outcome.UNREADABLE
+        assert s.control.counts().invalid == 0
+        assert len(await archived(s.database, channel)) == 50
+        s.control.grant(channel, Right.VIEW_CHANNEL)
+        s.control.post(channel, "back again")
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
