@@ -27,7 +27,7 @@ def tests(session: nox.Session) -> None:
     """Run the whole suite; linters, types and import contracts are tests too. Arguments go to pytest."""
     install_for_development(session)
     # Work that finishes early takes over from one that does not: linters and the wheel's test last longest.
-    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--durations=10", *session.posargs)
 
 
 @nox.session
