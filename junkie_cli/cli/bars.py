@@ -4,6 +4,7 @@ Channels that are done leave the bars and are told in a line above them. Names c
 cropped by display width, and go through `rich.text.Text`, never through markup.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,9 @@ from junkie_cli.cli.board import Board, Row
 from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.closing import Closing
 from junkie_cli.cli.figures import count, time_range
-from junkie_cli.cli.lines import ending
+from junkie_cli.cli.lines import another, ending
 from junkie_cli.cli.output import shown, speaks_unicode, writable
-from junkie_cli.ingest.events import ChannelEnded, ChannelsFound, Emit, Event, Outcome, Summary
+from junkie_cli.ingest.events import AnotherRuns, ChannelEnded, ChannelsFound, Emit, Event, Summary
 
 REFRESH_PER_SECOND: Final = 8
 MOST_ROWS: Final = 12
@@ -64,8 +65,10 @@ def drawn(console: Console, *, clock: Callable[[], float] = time.monotonic) -> I
             for _, text in closing.lines(event):
                 bars.say(text)
         elif isinstance(event, ChannelsFound):
-            bars.say(f"Found {event.channels} channels to backfill")
-        elif isinstance(event, ChannelEnded) and event.outcome is not Outcome.UNCHANGED:
+            bars.say(f"Found {event.channels} channels to {event.work}")
+        elif isinstance(event, AnotherRuns):
+            bars.say(another(event))
+        elif isinstance(event, ChannelEnded) and ending(event).level >= logging.INFO:
             bars.say(ending(event).text)
 
     with live:

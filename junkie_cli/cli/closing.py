@@ -19,9 +19,10 @@ RESUME: Final = "Interrupted. Everything fetched so far is kept; run the same co
 
 
 class Closing:
-    """Remembers what went wrong while a run goes on."""
+    """Remembers what went wrong while a run goes on. That channels can't be read may have been accepted beforehand."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, accept_unreadable: bool = False) -> None:
+        self._unreadable_matters = logging.INFO if accept_unreadable else logging.WARNING
         self._troubles: list[ChannelEnded] = []
 
     def note(self, event: Event) -> None:
@@ -35,7 +36,7 @@ class Closing:
         if summary.channels or not (summary.fatal or summary.interrupted):
             # What was fatal before a channel was found is told by the error itself.
             lines += [(logging.INFO, _seed(summary)), (logging.INFO, _done(summary))]
-        lines += [(logging.WARNING, line) for line in self._grouped(Outcome.UNREADABLE, UNREADABLE)]
+        lines += [(self._unreadable_matters, line) for line in self._grouped(Outcome.UNREADABLE, UNREADABLE)]
         lines += [(logging.WARNING, line) for line in self._grouped(Outcome.FAILED, "failed")]
         if summary.interrupted:
             lines.append((logging.WARNING, RESUME))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from junkie_cli.cli.closing import Closing
-from junkie_cli.cli.figures import percent
+from junkie_cli.cli.figures import duration, percent
 from junkie_cli.cli.output import shown
 from junkie_cli.ingest import events
 from junkie_cli.ingest.events import ChannelEnded, Emit, Event, Outcome, Summary
@@ -22,9 +22,9 @@ class Line(NamedTuple):
 
 
 @contextmanager
-def logged() -> Iterator[Emit]:
+def logged(*, accept_unreadable: bool = False) -> Iterator[Emit]:
     """Log events, and a closing word at the end of the run."""
-    closing = Closing()
+    closing = Closing(accept_unreadable=accept_unreadable)
 
     def emit(event: Event) -> None:
         closing.note(event)
@@ -37,7 +37,7 @@ def logged() -> Iterator[Emit]:
     yield emit
 
 
-def line_of(event: Event) -> Line | None:  # noqa: PLR0911  one return for each kind of event
+def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911  one case and return for each kind of event
     """Return the line for an event, None where there is nothing to say.
 
     Where the target is "all", the number known so far stands for it.
@@ -45,8 +45,10 @@ def line_of(event: Event) -> Line | None:  # noqa: PLR0911  one return for each 
     match event:
         case events.DiscoveryBegan(guild):
             return Line(logging.INFO, f"Looking for channels in {shown(guild)}" if guild else "Looking for channels")
-        case events.ChannelsFound(channels=channels):
-            return Line(logging.INFO, f"Found {channels} channels to backfill")
+        case events.ChannelsFound(channels=channels, work=work):
+            return Line(logging.INFO, f"Found {channels} channels to {work}")
+        case events.AnotherRuns(stalled=stalled):
+            return Line(logging.WARNING if stalled else logging.INFO, another(event))
         case events.CatchUpBegan(_, name, after):
             return Line(logging.INFO, f"↑ Catching up {shown(name)} (after ID {after})")
         case events.InitialFetchBegan(_, name):
@@ -81,16 +83,28 @@ def ending(end: ChannelEnded) -> Line:
         case Outcome.PARTIAL:
             held = f"{end.held} messages held" if end.target is None else _of(end.held, end.target)
             text = f"↓ Stopped {name}: {held}, older ones remain - {fetched}"
+        case Outcome.SYNCED:
+            text = f"✓ Synced {name}: {end.new:,} new, {end.edited:,} edited, {end.deleted:,} deleted"
+            if not (end.new or end.edited or end.deleted):
+                level = logging.DEBUG
         case Outcome.BUSY:
             text = f"✗ {name} was left out: another command works on it"
         case Outcome.GONE:
-            text, level = f"✗ {name} no longer exists on Discord; what is archived of it is kept", logging.WARNING
+            text = f"✗ {name} no longer exists on Discord; what is archived of it is kept"
         case Outcome.UNREADABLE:
             # What needs a person is told once more at the end, and then it is a warning.
             text = f"✗ {name} can't be read: {shown(end.reason)}"
         case Outcome.FAILED:
             text = f"✗ {name} failed: {shown(end.reason)}"
     return Line(level, text)
+
+
+def another(event: events.AnotherRuns) -> str:
+    """Return the line for a run that gives way to another one."""
+    ago = duration(event.idle)
+    if event.stalled:
+        return f"✗ Another one runs and has made no progress for {ago}; see what holds it up, or end it"
+    return f"Another one runs, and last got on {ago} ago: nothing is left to do here"
 
 
 def _of(current: int, target: int | None) -> str:

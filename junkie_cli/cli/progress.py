@@ -9,8 +9,10 @@ from junkie_cli.ingest.events import Emit
 
 
 @contextmanager
-def reporter(*, json: bool) -> Iterator[Emit]:
+def reporter(*, json: bool, quiet: bool = False, accept_unreadable: bool = False) -> Iterator[Emit]:
     """Choose a rendering and give what takes the events. At the end a human is told what was done, and what needs them.
+
+    `quiet` wants lines; that the log leaves out all but warnings is the caller's business.
 
     Raises JunkieError if NDJSON can't be written any more.
     """
@@ -18,7 +20,7 @@ def reporter(*, json: bool) -> Iterator[Emit]:
         with ndjson.written() as emit:
             yield emit
         return
-    if sys.stderr is not None and sys.stderr.isatty():
+    if not quiet and sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
 
         from junkie_cli.cli import bars
@@ -28,5 +30,5 @@ def reporter(*, json: bool) -> Iterator[Emit]:
             with bars.drawn(console) as emit:
                 yield emit
             return
-    with lines.logged() as emit:
+    with lines.logged(accept_unreadable=accept_unreadable) as emit:
         yield emit

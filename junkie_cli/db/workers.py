@@ -1,7 +1,8 @@
 """One command among others that share a database: its heartbeat, its part of the rate limit, the channels it has taken.
 
 Heartbeat and channel locks live on one connection of their own, so that they die with the process, however it dies.
-Losing that connection loses the locks: then two commands may work on one channel, which wastes a request at worst.
+Losing that connection loses the locks: then two commands may work on one channel, which wastes a request at worst, and
+so may two runs of a command that should run once.
 """
 
 import asyncio
@@ -57,6 +58,19 @@ class Presence:
             await self._row("unlock_channel", channel_id=channel_id)
         except psycopg.Error as error:
             log.debug("channel %s was unlocked with its connection: %s", channel_id, type(error).__name__)
+
+    async def try_lock_command(self) -> bool:
+        """Be the only one of this bot's that runs this command, until the end. Returns False if another one does."""
+        try:
+            return bool((await self._row("try_lock_command", command=self._command, bot_id=self._bot_id))[0])
+        except psycopg.Error as error:
+            log.debug("no lock on the command: %s", type(error).__name__)
+            return True
+
+    async def idle_seconds(self) -> float:
+        """Return how long ago the one that runs this command last got on; 0.0 if it is just gone."""
+        with self._database.translated():
+            return float((await self._row("idle_seconds", command=self._command, bot_id=self._bot_id))[0])
 
     async def register(self) -> None:
         """Enter this command, and remove those that died."""

@@ -6,41 +6,54 @@ While the next page is fetched, the one before it is written: a walk has at most
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+from junkie_cli import snowflake
 from junkie_cli.client.payload import may_lack_content
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Draw, Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
 from junkie_cli.errors import ContentIntentMissing, JunkieError
 from junkie_cli.ingest import events
-from junkie_cli.ingest.estimate import Left, Outlook
+from junkie_cli.ingest.estimate import NOTHING, Left, Outlook
 from junkie_cli.ingest.events import Emit
 from junkie_cli.ingest.planner import walk
+from junkie_cli.ingest.reconciling import reconcile
 from junkie_cli.ingest.steps import (
     Action,
     CatchUpBegins,
     CountTop,
+    Extent,
     Fetch,
+    FindCompared,
     FindKnown,
     Goal,
     InitialFetchBegins,
     IterationBegins,
     IterationEnds,
+    Phase,
     ReadAccess,
+    ReconcileEnds,
     SideBySide,
     Store,
     View,
     Walk,
 )
-from junkie_cli.models import Page
+from junkie_cli.models import PAGE_LIMIT, Page
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
 
-KNOWN_PER_PAGE = 1000
-"""How many archived ids are compared with a page: rows of a gap that another program or a reply brought."""
+KNOWN_PER_PAGE: Final = 1000
+"""How many archived ids are compared with a page: what it should show, and what was deleted in between."""
+
+MOST_KNOWN_PER_PAGE: Final = 100_000
+"""As many are read once more was deleted than KNOWN_PER_PAGE."""
+
+LATE: Final = timedelta(seconds=10)
+"""A message that is younger than this when a page is asked for is not missed there: it may not be visible yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +81,57 @@ class Tally:
     edited: int = 0
     deleted: int = 0
     requests: int = 0
+    fresh: Coverage = field(default_factory=Coverage)
+    """Where all that is archived was compared with Discord in this run."""
+
+    first_asked_at: datetime | None = None
+    """The database's time just before the run's first request."""
+
+    whole: bool = False
+    """Whether everything covered was compared in this run."""
 
 
 class ChannelRun:
     """Brings one channel to its goal. `tally` says how far it came, also after an error."""
 
-    def __init__(self, tools: Tools, name: str, view: View, goal: Goal, held: int, *, total: int | None = None) -> None:
-        """`held` messages are archived; `total` is how many there are, where Discord told."""
+    def __init__(
+        self,
+        tools: Tools,
+        name: str,
+        view: View,
+        goal: Goal,
+        held: int,
+        *,
+        total: int | None = None,
+        extent: Extent | None = None,
+    ) -> None:
+        """`held` messages are archived; `total` is how many there are, where Discord told.
+
+        With `extent`, what is archived is compared with Discord once the goal is reached.
+        """
         self.tools = tools
         self.channel_id = view.channel_id
         self.name = name
         self.tally = Tally(held, view.covered)
         self._view = view
         self._goal = goal
+        self._extent = extent
+        self._reconciled = 0
         self._outlook = Outlook(goal, view.last_id, view.covered, held=held, total=total)
 
     @property
     def left(self) -> Left:
         """How many requests the channel still needs, as far as anybody can say."""
-        return self._outlook.left
+        return self._outlook.left + self._left_to_reconcile
+
+    @property
+    def _left_to_reconcile(self) -> Left:
+        """How many pages are still to be compared, at most; what is caught up need not be compared again."""
+        if self._extent is None or self.tally.whole:
+            return NOTHING
+        messages = self.tally.held if self._extent.limit is None else min(self._extent.limit, self.tally.held)
+        most = max(-(-messages // PAGE_LIMIT) - self._reconciled, 0)
+        return Left(most if self._extent.floor <= self.channel_id and not self.tally.fresh else 0, most)
 
     @property
     def remaining(self) -> int:
@@ -97,17 +142,27 @@ class ChannelRun:
     async def run(self) -> None:
         """Carry out the walk. Raises what the client, the database or the planner raise; what was stored stays."""
         await _Lane(self).drive(walk(self._view, self._goal))
+        if self._extent is not None:
+            view = replace(self._view, covered=self.tally.covered)
+            await _Lane(self).drive(reconcile(view, self._extent, self.tally.fresh))
 
-    def wrote(self, page: Page, store: Store, claim: Range | None, written: Written) -> None:
+    def wrote(self, page: Page, store: Store, claim: Range | None, compared: Range, written: Written) -> None:
         """Count a page that is in the archive now, and report it."""
         tally = self.tally
         if claim is not None:
             tally.covered = tally.covered.add(claim.lo, claim.hi)
+        if not store.from_empty_page:
+            tally.fresh = tally.fresh.add(*compared)
+        left = self._outlook.left
+        if store.phase is Phase.RECONCILE:
+            self._reconciled += 1
         tally.held = written.held.get(self.channel_id, tally.held)
         tally.fetched += len(page.ids)
         tally.new += written.new
         tally.edited += written.edited
         tally.deleted += written.deleted
+        if store.phase is not Phase.RECONCILE:
+            left = self._outlook.page(store.phase, tally.covered, messages=len(page.ids), held=tally.held)
         self.tools.emit(
             events.PageStored(
                 self.channel_id,
@@ -120,7 +175,7 @@ class ChannelRun:
                 held=tally.held,
                 remaining=self.remaining,
                 requests=tally.requests,
-                left=self._outlook.page(store.phase, tally.covered, messages=len(page.ids), held=tally.held),
+                left=left + self._left_to_reconcile,
             )
         )
 
@@ -147,15 +202,38 @@ class ChannelRun:
         self.tools.emit(events.Waiting(self.channel_id, self.name, seconds))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was known when a page was asked for: what was drawn, up to `most` ids, and what the page before it brought."""
+
+    draw: Draw
+    most: int
+    brought: Sequence[int] = ()
+
+    def compared(self, claim: Range, *, ascending: bool) -> Range:
+        """Return the part of a claim in which all archived ids were read."""
+        known = self.draw.known
+        if len(known) < self.most:
+            return claim
+        return claim.clamp(claim.lo, known[-1] + 1) if ascending else claim.clamp(known[-1], claim.hi)
+
+    def missable(self) -> list[int]:
+        """Return the archived ids that the page should show."""
+        young = snowflake.from_datetime(self.draw.at - LATE)
+        return [known for known in (*self.draw.known, *self.brought) if known < young]
+
+
 class _Lane:
     """Drives one walk of a channel, with a page in flight and a page in memory of its own."""
 
     def __init__(self, run: ChannelRun) -> None:
         self._run = run
         self._tools = run.tools
-        self._draw: Draw | None = None
+        self._asked: _Asked | None = None
         self._page: Page | None = None
-        self._unwritten: tuple[Page, Draw, Store] | None = None
+        self._unwritten: tuple[Page, _Asked, Store] | None = None
+        self._most_known = KNOWN_PER_PAGE
+        self._compared = Range(0, 0)
 
     async def drive(self, steps: Walk) -> None:
         reply: Any = None
@@ -176,12 +254,16 @@ class _Lane:
         match action:
             case Store():
                 assert self._page is not None
-                assert self._draw is not None
-                self._unwritten = (self._page, self._draw, action)
+                assert self._asked is not None
+                self._unwritten = (self._page, self._asked, action)
             case CountTop(lo, hi, most):
                 return await reader.count_between(channel_id, lo, hi, most=most)
-            case FindKnown(snowflake, above, but_not):
-                return await reader.known_near(channel_id, snowflake, above=above, but_not=but_not)
+            case FindKnown(at, above, but_not):
+                return await reader.known_near(channel_id, at, above=above, but_not=but_not)
+            case FindCompared():
+                return self._compared
+            case ReconcileEnds(whole):
+                self._run.tally.whole = whole and self._tools.complete
             case ReadAccess():
                 return await self._tools.discord.access(channel_id)
             case SideBySide(walks):
@@ -220,9 +302,11 @@ class _Lane:
                     self._run.channel_id,
                     fetch.window,
                     ascending=fetch.request.after is not None,
-                    most=KNOWN_PER_PAGE,
+                    most=self._most_known,
                 )
-                self._draw = replace(draw, known=(*draw.known, *brought))
+                if self._run.tally.first_asked_at is None:
+                    self._run.tally.first_asked_at = draw.at
+                self._asked = _Asked(draw, self._most_known, brought)
                 yield
 
         self._run.tally.requests += 1
@@ -236,21 +320,26 @@ class _Lane:
     async def _write(self) -> None:
         if self._unwritten is None:
             return
-        page, draw, store = self._unwritten
+        page, asked, store = self._unwritten
         self._unwritten = None
         claim = store.claim if self._tools.complete else None
+        self._compared = Range(0, 0) if claim is None else claim
+        if not store.from_empty_page:
+            self._compared = asked.compared(self._compared, ascending=store.request.after is not None)
+            if self._compared != (claim or Range(0, 0)):
+                self._most_known = MOST_KNOWN_PER_PAGE
         batch = page_batch(
             page,
-            seen=draw.seen,
+            seen=asked.draw.seen,
             claim=claim,
-            known=() if store.from_empty_page else draw.known,
-            asked_at=draw.at,
+            known=() if store.from_empty_page else asked.missable(),
+            asked_at=asked.draw.at - LATE,
             complete=self._tools.complete,
         )
         async with self._tools.slots:
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
-        self._run.wrote(page, store, claim, written)
+        self._run.wrote(page, store, claim, self._compared, written)
 
 
 def content_intent_missing() -> ContentIntentMissing:

@@ -169,7 +169,10 @@ class Outlook:
         self._current = current
 
     def page(self, phase: Phase, covered: Coverage, *, messages: int, held: int) -> Left:
-        """Note a page that was stored, after which that much is covered and held; return what is left."""
+        """Note a page that was stored, after which that much is covered and held; return what is left.
+
+        Reconciling is not reckoned with here.
+        """
         before = self._progress
         if phase is not Phase.CATCH_UP:
             if self._most_pages is not None:

@@ -33,6 +33,9 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     """It was at its goal already: no request was made."""
 
+    SYNCED = "synced"
+    """It was caught up, and compared with Discord as far as was asked for."""
+
     UNREADABLE = "unreadable"
     GONE = "gone"
     BUSY = "busy"
@@ -60,12 +63,27 @@ class DiscoveryBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChannelsFound(Event):
-    """What the run will work on. `channels` counts those that can be read; `requests` is the least that they all need."""
+    """What the run will work on. `channels` counts those that can be read; `requests` is the least that they all need.
+
+    `work` is the command that it does.
+    """
 
     channels: int
     unreadable: int
     guilds: int
     requests: int = 0
+    work: str = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class AnotherRuns(Event):
+    """The run does nothing, since another one of its kind goes on. `idle` is how many seconds ago that one last got on.
+
+    `stalled` says that this is too long.
+    """
+
+    idle: float
+    stalled: bool
 
 
 @dataclass(frozen=True, slots=True)

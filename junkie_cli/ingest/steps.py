@@ -1,7 +1,7 @@
 """The vocabulary of the planner: what a walk knows, wants, asks for and reports.
 
-A walk is a generator: it yields what it needs (`Fetch`, `ReadAccess`, `FindKnown`, `CountTop`) or reports (`Store`,
-`…Begins`, `…Ends`), and is sent the answer. Whoever drives it does the I/O; so do the property tests, with a simulated
+A walk is a generator: it yields what it needs (`Fetch`, `ReadAccess`, `FindKnown`, `CountTop`, `FindCompared`) or reports
+(`Store`, `…Begins`, `…Ends`), and is sent the answer. Whoever drives it does the I/O; so do the property tests, with a simulated
 Discord.
 """
 
@@ -20,6 +20,7 @@ class Phase(StrEnum):
     CATCH_UP = "catch-up"
     INITIAL = "initial"
     DEEPEN = "deepen"
+    RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,14 @@ class CountTop:
 
 
 @dataclass(frozen=True, slots=True)
+class FindCompared:
+    """Ask where in its claim the page that was stored last was compared with all archived messages; the answer is a Range.
+
+    Elsewhere in the claim more messages are archived than were read before the request: deletions there are not seen yet.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUpBegins:
     """A report: newer messages than the newest covered one are fetched. `after` is that id."""
 
@@ -100,6 +109,13 @@ class IterationEnds:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileEnds:
+    """A report: reconciling is over. `whole` says that everything covered was compared."""
+
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SideBySide:
     """Drive these walks at once, each with a page in flight of its own; no answer. They share what they know."""
 
@@ -112,11 +128,13 @@ Action = (
     | ReadAccess
     | FindKnown
     | CountTop
+    | FindCompared
     | SideBySide
     | CatchUpBegins
     | InitialFetchBegins
     | IterationBegins
     | IterationEnds
+    | ReconcileEnds
 )
 Walk = Generator[Action, Any, None]
 
@@ -137,6 +155,18 @@ class Goal:
     max_iterations: int | None = None
     deepen: bool = True
     lanes: int = 1
+    page_limit: int = PAGE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of what is archived a reconcile compares with Discord.
+
+    At least the newest `limit` messages (None: all), none below `floor`. `page_limit` is Discord's; only tests lower it.
+    """
+
+    floor: int = 0
+    limit: int | None = None
     page_limit: int = PAGE_LIMIT
 
 

@@ -38,3 +38,16 @@ SELECT pg_try_advisory_lock(%(channel_id)s)
 -- unlock_channel --
 -- Give a channel back.
 SELECT pg_advisory_unlock(%(channel_id)s)
+
+-- try_lock_command --
+-- Be the only one of a bot's that runs a command, as long as this connection lasts.
+SELECT pg_try_advisory_lock(hashtext('junkie ' || %(command)s::text), (%(bot_id)s::bigint %% 2147483647)::integer)
+
+-- idle_seconds --
+-- How long ago the one that holds the lock on a command last got on.
+SELECT coalesce(min(extract(epoch FROM now() - w.progress_at)), 0)::double precision
+FROM junkie.workers AS w
+JOIN pg_locks AS l ON l.pid = w.backend_pid AND l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+WHERE l.classid::bigint = (hashtext('junkie ' || %(command)s::text)::bigint & 4294967295)
+    AND l.objid::bigint = %(bot_id)s::bigint %% 2147483647
+    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())

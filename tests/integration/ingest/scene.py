@@ -14,6 +14,7 @@ from junkie_cli.emulator.control import Control
 from junkie_cli.emulator.server import Emulator
 from junkie_cli.ingest.backfill import BackfillOptions, backfill
 from junkie_cli.ingest.events import ChannelEnded, Event, Summary
+from junkie_cli.ingest.sync import SyncOptions, sync
 
 E = TypeVar("E", bound=Event)
 
@@ -44,6 +45,17 @@ class Scene:
             present(self.database, "backfill", discord.me.user_id) as presence,
         ):
             return await backfill(BackfillOptions(**options), discord, self.database, presence, self.events.append)
+
+    async def sync(self, **options: Any) -> Summary:
+        self.events.clear()
+        settings = self.make_settings(DISCORD_TOKEN=self.emulator.token, DISCORD_API_URL=self.emulator.api_url)
+        async with (
+            open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
+            present(self.database, "sync", discord.me.user_id) as presence,
+        ):
+            done = await sync(SyncOptions(**options), discord, self.database, presence, self.events.append)
+        assert isinstance(done, Summary)
+        return done
 
     def truths(self) -> dict[int, list[Any]]:
         return {channel_id: self.control.truth(channel_id) for channel_id in self.control.readable()}

@@ -44,13 +44,30 @@ def test_the_seeds_lines(event: Event, line: str) -> None:
         (Outcome.PARTIAL, {}, logging.INFO, "↓ Stopped #a: 100 messages held, older ones remain"),
         (Outcome.PARTIAL, {"target": 400}, logging.INFO, "↓ Stopped #a: 100/400 (25%), older ones remain"),
         (Outcome.BUSY, {}, logging.INFO, "another command"),
-        (Outcome.GONE, {}, logging.WARNING, "✗ #a no longer exists"),
+        (Outcome.GONE, {}, logging.INFO, "✗ #a no longer exists"),
+        (Outcome.SYNCED, {"edited": 2, "deleted": 1}, logging.INFO, "✓ Synced #a: 100 new, 2 edited, 1 deleted"),
+        (Outcome.SYNCED, {"new": 0}, logging.DEBUG, "✓ Synced #a: 0 new, 0 edited, 0 deleted"),
         (Outcome.UNREADABLE, {"reason": "lacks View Channel"}, logging.INFO, "✗ #a can't be read: lacks View Channel"),
         (Outcome.FAILED, {"reason": "answered 500"}, logging.INFO, "✗ #a failed: answered 500"),
     ],
 )
 def test_each_outcome_has_a_line(outcome: Outcome, how: dict[str, Any], level: int, words: str) -> None:
     line = line_of(ended(1, "#a", outcome, **how))
+    assert line is not None
+    assert line.level == level
+    assert words in line.text
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "words"),
+    [
+        (events.ChannelsFound(12, 0, 1, work="sync"), logging.INFO, "Found 12 channels to sync"),
+        (events.AnotherRuns(2.0, stalled=False), logging.INFO, "last got on 2.0 s ago"),
+        (events.AnotherRuns(700.0, stalled=True), logging.WARNING, "no progress for 11 min 40 s"),
+    ],
+)
+def test_the_lines_of_sync(event: Event, level: int, words: str) -> None:
+    line = line_of(event)
     assert line is not None
     assert line.level == level
     assert words in line.text

@@ -1,0 +1,95 @@
+"""`junkie sync`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from junkie_cli import config
+from junkie_cli.cli import options
+from junkie_cli.cli.backfill import exit_code
+from junkie_cli.cli.output import set_up_logging
+from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.config import Settings
+from junkie_cli.errors import PARTIAL
+
+if TYPE_CHECKING:
+    from junkie_cli.ingest.sync import SyncOptions
+
+
+def command(
+    *,
+    guild: options.Guilds = None,
+    channel: options.Channels = None,
+    exclude: options.Exclude = None,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="Newest archived messages per channel to compare with Discord (200); 'all' clears what is on record as "
+            "unwatched. [env: MESSAGE_SYNC_LIMIT]",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE|ID|AGE",
+            help="Compare everything since then: 2024-01-31, an id, or an age such as 7d; with --limit, at most that.",
+        ),
+    ] = None,
+    reconcile: Annotated[
+        bool,
+        typer.Option(
+            help="Compare what is archived, to find edits and deletions. Without it, an unchanged server costs no request "
+            "for messages."
+        ),
+    ] = True,
+    concurrency: options.Concurrency = None,
+    accept_unreadable: options.AcceptUnreadable = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what needs a person, as for cron.")] = False,
+    json: options.Json = False,
+) -> int:
+    """Make the archive true again after any absence: new messages, edits, deletions.
+
+    Every channel that is archived is caught up, however much is new, and its newest messages are compared with Discord. A
+    channel that was never fetched gets its newest messages; `junkie backfill` fetches the rest. Run it from cron: nothing
+    new exits 0, and a run that starts while another one goes on gives way to it.
+    """
+    settings = config.load(
+        {
+            "guilds": tuple(guild) if guild else None,
+            "channels": tuple(channel) if channel else None,
+            "exclude": tuple(exclude) if exclude else None,
+            "concurrency": concurrency,
+            "accept_unreadable": accept_unreadable or None,
+        }
+    )
+    loud = settings.log_level in {"DEBUG", "INFO"}
+    set_up_logging("WARNING" if quiet and loud else settings.log_level)
+    from junkie_cli.ingest.sync import SyncOptions
+
+    # A time that was given outweighs the number that is usual.
+    usual = settings.sync_limit if since is None else None
+    run_options = SyncOptions(
+        selection=options.read_selection(settings),
+        concurrency=settings.concurrency,
+        on_delete=settings.on_delete,
+        keep_revisions=settings.keep_revisions,
+        limit=usual if limit is None else options.read_count(limit, "limit"),
+        since=options.read_since(since),
+        reconcile=reconcile,
+    )
+    return run_async(run(settings, run_options, json=json, quiet=quiet))
+
+
+async def run(settings: Settings, run_options: "SyncOptions", *, json: bool, quiet: bool) -> int:
+    """Sync, reporting as it goes; returns the exit code."""
+    from junkie_cli.cli.progress import reporter
+    from junkie_cli.ingest.events import AnotherRuns
+    from junkie_cli.ingest.sync import sync
+
+    with reporter(json=json, quiet=quiet, accept_unreadable=settings.accept_unreadable) as emit:
+        async with opened(settings, "sync") as tools:
+            done = await sync(run_options, tools.discord, tools.database, tools.presence, emit)
+    if isinstance(done, AnotherRuns):
+        return PARTIAL if done.stalled else 0
+    return exit_code(done, accept_unreadable=settings.accept_unreadable)

@@ -1,0 +1,329 @@
+"""One run over all wanted channels: what backfill and sync share.
+
+Channels are worked on side by side, far more of them than BACKFILL_CONCURRENCY has places: a place is held only while a
+request or a write is in flight, so that a channel that waits for its own rate limit never holds up another.
+A channel's failure stops that channel alone. What ends the run: a rejected token, too many invalid requests, a database
+that is gone.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from junkie_cli.db.database import Database
+from junkie_cli.db.places import Places
+from junkie_cli.db.reader import ChannelState, Reader
+from junkie_cli.db.workers import Presence
+from junkie_cli.db.writer import Writer
+from junkie_cli.errors import (
+    ChannelForbidden,
+    ChannelNotFound,
+    ConfigError,
+    DatabaseError,
+    JunkieError,
+    TooManyInvalidRequests,
+)
+from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, content_intent_missing, side_by_side
+from junkie_cli.ingest.estimate import counted_messages
+from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
+from junkie_cli.ingest.selection import Found, Selection, Target, find
+from junkie_cli.ingest.steps import Extent, Goal, View
+from junkie_cli.models import Channel
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from junkie_cli.client.session import DiscordClient
+
+log = logging.getLogger(__name__)
+
+CHANNELS_IN_WORK: Final = 128
+"""Enough channels to use up the global limit (45 pages/s) while each of them waits for its own (1 page/s) half the time."""
+
+BUSY_RETRIES: Final = 30
+BUSY_SECONDS: Final = 1.0
+"""How often, and how many seconds apart, a channel that another command works on is tried again at the end."""
+
+FATAL: Final = (ConfigError, TooManyInvalidRequests, DatabaseError)
+
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""More than the database's clock and Discord's may differ; what was born within is found out to be known already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the user asked of any run."""
+
+    selection: Selection = field(default_factory=Selection)
+    concurrency: int = 4
+    allow_empty_content: bool = False
+    on_delete: Literal["purge", "keep"] = "purge"
+    keep_revisions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a run wants of one channel: a goal, and how much is to be compared once it is reached (None: nothing)."""
+
+    goal: Goal
+    last_id: int
+    extent: Extent | None = None
+
+
+class Plan(Protocol):
+    """What a command wants of channels."""
+
+    @property
+    def target(self) -> int | None:
+        """The number of newest messages that are wanted of each channel; None: all."""
+
+    def task(self, channel: Channel, state: ChannelState) -> Task | None:
+        """Return what is to be done in a channel; None if no request is needed."""
+
+    def outcome(self, run: ChannelRun) -> Outcome:
+        """Return how the work on a channel ended that met no trouble."""
+
+
+class Worklist(Protocol):
+    """The channels of a run, and where each stood in the archive before it."""
+
+    @property
+    def found(self) -> Found:
+        """What discovery found."""
+
+    @property
+    def states(self) -> Mapping[int, ChannelState]:
+        """The state of every channel found."""
+
+
+async def discover(
+    options: RunOptions, discord: "DiscordClient", places: Places, emit: Emit, *, store: bool = True
+) -> Found:
+    """Find the wanted channels and store them.
+
+    Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
+    """
+    if not discord.content_intent and not options.allow_empty_content:
+        raise content_intent_missing()
+    found = await find(discord, places, options.selection, emit)
+    if store:
+        await found.store(places)
+    return found
+
+
+class Run:
+    """The channels of one run and what became of them."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        discord: "DiscordClient",
+        database: Database,
+        presence: Presence,
+        emit: Emit,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """`presence` keeps two commands from working on one channel."""
+        self._options = options
+        self._presence = presence
+        self._clock = clock
+        self._sleep = sleep
+        self._places = Places(database)
+        self._reader = Reader(database)
+        self._emit = emit
+        self._tools = Tools(
+            discord=discord,
+            reader=self._reader,
+            writer=Writer(database, on_delete=options.on_delete, keep_revisions=options.keep_revisions),
+            slots=asyncio.Semaphore(options.concurrency),
+            emit=emit,
+            progressed=presence.progressed,
+            complete=discord.content_intent,
+        )
+        self._found = 0
+        self._ended: list[ChannelEnded] = []
+        self._tallies: list[Tally] = []
+
+    async def carry_out(self, plan: Plan, prepare: Callable[[], Awaitable[Worklist]]) -> Summary:
+        """Prepare, then work on all channels. Returns what was done; emits it also when the run is cancelled or fails.
+
+        Raises what ends a run (see FATAL), and what `prepare` raises.
+        """
+        began = self._clock()
+        fatal, interrupted = "", False
+        try:
+            began_at = await self._places.now()
+            worklist = await prepare()
+            await self._work_through(plan, worklist)
+            await self._note_visit(worklist.found, began_at)
+        except asyncio.CancelledError:
+            interrupted = True
+            raise
+        except JunkieError as error:
+            fatal = error.message
+            raise
+        finally:
+            summary = self._summary(self._clock() - began, interrupted=interrupted, fatal=fatal)
+            self._emit(summary)
+        return summary
+
+    async def _note_visit(self, found: Found, began_at: "datetime") -> None:
+        """Record that threads born before the run were found and worked on, unless some may have been left out."""
+        selection = self._options.selection
+        left_out = any(ended.outcome in {Outcome.FAILED, Outcome.BUSY} for ended in self._ended)
+        if selection.threads and not selection.channels and not left_out:
+            await self._places.note_visit([guild.guild_id for guild in found.guilds], began_at - _CLOCKS_DIFFER)
+
+    async def _work_through(self, plan: Plan, worklist: Worklist) -> None:
+        """Work on all channels. Raises the first error that ends the run."""
+        targets = worklist.found.targets
+        self._found = len(targets)
+        for unlisted in worklist.found.unlisted:
+            self._end(_nothing_done(unlisted.place_id, unlisted.name, Outcome.FAILED, reason=unlisted.reason))
+        busy = await self._pass(plan, targets, worklist.states)
+        for _ in range(BUSY_RETRIES):
+            if not busy:
+                return
+            # Those who have our channels may have the rate limit too.
+            await self._presence.idle()
+            await self._sleep(BUSY_SECONDS)
+            await self._presence.busy()
+            busy = await self._pass(plan, busy, worklist.states)
+        for target in busy:
+            self._end(_ended(target, Outcome.BUSY, 0, plan.target, reason="another command works on it"))
+
+    async def _pass(self, plan: Plan, targets: Sequence[Target], states: Mapping[int, ChannelState]) -> list[Target]:
+        """Work on these channels, and return those that other commands have."""
+        queue = iter(targets)
+        busy: list[Target] = []
+
+        async def work() -> None:
+            busy.extend([t for t in queue if not await self._one(plan, t, states[t.channel.channel_id])])
+
+        await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(targets)))))
+        return busy
+
+    def _end(self, ended: ChannelEnded) -> None:
+        self._ended.append(ended)
+        self._emit(ended)
+
+    async def _one(self, plan: Plan, target: Target, state: ChannelState) -> bool:
+        """Work on one channel. Returns False if another command has it."""
+        channel = target.channel
+        if not target.access.readable:
+            reason = target.access.reason
+            self._end(_ended(target, Outcome.UNREADABLE, state.held, plan.target, reason=reason))
+        elif plan.task(channel, state) is None:
+            self._end(_ended(target, Outcome.UNCHANGED, state.held, plan.target))
+        elif await self._presence.try_lock(channel.channel_id):
+            try:
+                self._end(await self._locked(plan, target))
+            finally:
+                await self._presence.unlock(channel.channel_id)
+        else:
+            return False
+        return True
+
+    async def _locked(self, plan: Plan, target: Target) -> ChannelEnded:
+        """Do a channel's task. Its state is read under the lock: another command may just have left it."""
+        channel = target.channel
+        state = (await self._reader.channel_states([channel.channel_id]))[channel.channel_id]
+        if (task := plan.task(channel, state)) is None:
+            return _ended(target, Outcome.UNCHANGED, state.held, plan.target)
+        view = View(channel.channel_id, task.last_id, state.covered)
+        total = counted_messages(channel)
+        run = ChannelRun(self._tools, target.name, view, task.goal, state.held, total=total, extent=task.extent)
+        self._tallies.append(run.tally)
+        floor = task.goal.floor
+        self._emit(
+            ChannelBegan(channel.channel_id, target.name, floor, view.last_id, state.held, run.remaining, run.left)
+        )
+        outcome, reason = await self._outcome(plan, target, run)
+        tally = run.tally
+        if tally.whole and tally.first_asked_at is not None:
+            await self._places.note_watched(channel.channel_id, tally.first_asked_at)
+        return ChannelEnded(
+            channel.channel_id,
+            target.name,
+            outcome=outcome,
+            held=tally.held,
+            target=plan.target,
+            fetched=tally.fetched,
+            new=tally.new,
+            edited=tally.edited,
+            deleted=tally.deleted,
+            requests=tally.requests,
+            reason=reason,
+        )
+
+    async def _outcome(self, plan: Plan, target: Target, run: ChannelRun) -> tuple[Outcome, str]:
+        """Run a channel's walks. Raises only what ends the whole run."""
+        try:
+            await run.run()
+        except FATAL:
+            raise
+        except Exception as error:  # noqa: BLE001  a bug that one channel lays bare must not cost the others theirs
+            return await self._trouble(target, error), _reason(error)
+        return plan.outcome(run), ""
+
+    async def _trouble(self, target: Target, error: Exception) -> Outcome:
+        """Record what Discord said of a channel that ended early."""
+        if isinstance(error, ChannelForbidden):
+            await self._places.mark_unreadable(target.channel.channel_id, error.message)
+            return Outcome.UNREADABLE
+        if isinstance(error, ChannelNotFound):
+            await self._places.mark_gone(target.channel.channel_id)
+            return Outcome.GONE
+        log.debug("%s failed", target.name, exc_info=error)
+        return Outcome.FAILED
+
+    def _summary(self, seconds: float, *, interrupted: bool, fatal: str) -> Summary:
+        """Add up what became of the channels; what was done in one that did not end is done, too."""
+        tallies = self._tallies
+        return Summary(
+            channels=self._found,
+            outcomes=dict(Counter(end.outcome for end in self._ended)),
+            fetched=sum(tally.fetched for tally in tallies),
+            new=sum(tally.new for tally in tallies),
+            edited=sum(tally.edited for tally in tallies),
+            deleted=sum(tally.deleted for tally in tallies),
+            requests=sum(tally.requests for tally in tallies),
+            seconds=seconds,
+            interrupted=interrupted,
+            fatal=fatal,
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, JunkieError):
+        return error.message
+    return f"unexpected {type(error).__name__}; LOG_LEVEL=DEBUG shows where"
+
+
+def _ended(target: Target, outcome: Outcome, held: int, wanted: int | None, reason: str = "") -> ChannelEnded:
+    """Return the end of a channel for which nothing was asked."""
+    ended = _nothing_done(target.channel.channel_id, target.name, outcome, reason=reason)
+    return replace(ended, held=held, target=wanted)
+
+
+def _nothing_done(channel_id: int, name: str, outcome: Outcome, *, reason: str) -> ChannelEnded:
+    return ChannelEnded(
+        channel_id,
+        name,
+        outcome=outcome,
+        held=0,
+        target=None,
+        fetched=0,
+        new=0,
+        edited=0,
+        deleted=0,
+        requests=0,
+        reason=reason,
+    )
