@@ -82,7 +82,7 @@ def closing(state: "Adoption") -> list[str]:
     lines += [f"  left out: {number:,} {reason}" for number, reason in left_out if number]
     if state.adopted:
         lines.append(
-            "run `junkie backfill` to have Discord's own word for them, and all that the original did not store"
+            "run `junkie backfill` to have Discord's own word for them, and all that the older bot did not store"
         )
     return lines
 

@@ -65,14 +65,12 @@ def migrate(
 @app.command()
 def adopt(
     *,
-    schema: Annotated[
-        str, typer.Option(metavar="NAME", help="Where the original's tables messages and channel_status are.")
-    ] = "public",
+    schema: Annotated[str, typer.Option(metavar="NAME", help="Where the older bot's table messages is.")] = "public",
     json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> int:
-    """Copy the messages of the original's database into junkie's tables.
+    """Copy in the messages of a database that an older bot kept in a table messages.
 
-    The original's tables must be in the database of POSTGRES_URL, and are left as they are. What is held, deleted or
+    That table must be in the database of POSTGRES_URL, and is left as it is. What is held, deleted or
     forgotten here stays so. The copies count as not yet archived: `junkie backfill` asks Discord for all of it, and
     replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one stopped.
     """

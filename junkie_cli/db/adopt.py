@@ -1,4 +1,4 @@
-"""Adoption: the rows of a database that the original made, copied into ours.
+"""Adoption: the rows of a database that the original, the older bot that junkie follows, made, copied into ours.
 
 Invariants:
 - A batch is one transaction: its rows, the channels' counts and how far the adoption has got. So an interrupted one goes
@@ -92,10 +92,10 @@ async def find_source(database: Database, schema: str) -> Source:
     """
     if schema == "junkie":
         raise UsageError(
-            "--schema: 'junkie' is where junkie's own tables stand", hint="name the schema of the original's tables"
+            "--schema: 'junkie' is where junkie's own tables stand", hint="name the schema of the older bot's tables"
         )
     if not schema or "\x00" in schema or not _is_unicode(schema):
-        raise UsageError("--schema names no schema", hint="name the schema of the original's tables")
+        raise UsageError("--schema names no schema", hint="name the schema of the older bot's tables")
     shown = schema[:80]
     has_schema, oid, readable, names, types = (await database.fetch(query("source_table"), {"schema": schema}))[0]
     if oid is None:
@@ -104,13 +104,13 @@ async def find_source(database: Database, schema: str) -> Source:
     found = dict(zip(names, types, strict=True))
     if lacking := [name for name in _COLUMNS if name not in found]:
         raise DatabaseError(
-            f"the table messages of schema '{shown}' is not the original's: it lacks {', '.join(lacking)}",
+            f"the table messages of schema '{shown}' is not the older bot's: it lacks {', '.join(lacking)}",
             hint=await _elsewhere(database),
         )
     for name, allowed in _COLUMNS.items():
         if allowed and found[name] not in allowed:
             raise DatabaseError(
-                f"the table messages of schema '{shown}' is not the original's: {name} is {found[name]}, not {allowed[0]}",
+                f"the table messages of schema '{shown}' is not the older bot's: {name} is {found[name]}, not {allowed[0]}",
                 hint=await _elsewhere(database),
             )
     if not readable:
@@ -212,8 +212,8 @@ async def _elsewhere(database: Database) -> str:
     """Say where the original's table is, if it is in this database at all."""
     rows = await database.fetch(query("source_schemas"), {"columns": list(_COLUMNS)})
     if schemas := [f"'{schema[:80]}'" for (schema,) in rows[:5]]:
-        return f"name the original's schema with --schema: {', '.join(schemas)}"
-    return "set POSTGRES_URL to the original's database, or name its schema with --schema"
+        return f"name the older bot's schema with --schema: {', '.join(schemas)}"
+    return "set POSTGRES_URL to the older bot's database, or name its schema with --schema"
 
 
 def _is_unicode(text: str) -> bool:

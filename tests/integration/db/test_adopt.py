@@ -461,7 +461,7 @@ async def test_the_right_schema_is_named(database: Database) -> None:
     await make_tables(database, "old")
     with pytest.raises(DatabaseError) as refusal:
         await run(database)
-    assert refusal.value.hint == "name the original's schema with --schema: 'old'"
+    assert refusal.value.hint == "name the older bot's schema with --schema: 'old'"
 
 
 @pytest.mark.parametrize(
