@@ -1,12 +1,16 @@
 import json
 import math
+import re
+from itertools import accumulate
+from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from junkie_cli.db.text import DLE, dump_json, escape, load_json, unescape
+from junkie_cli.db.text import DEEPEST, DLE, dump_json, escape, load_json, unescape
 
-anything = st.text(alphabet=st.characters(codec=None, categories=None) | st.sampled_from("\x00\x10\ud800\udfffn0"))
+anything = st.text(alphabet=st.characters(codec=None, categories=None) | st.sampled_from("\x00\x10\ud800\udfffnj0"))
 numbers = st.integers() | st.floats(allow_nan=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | anything,
@@ -38,6 +42,23 @@ def test_json_survives(value: object) -> None:
     back = load_json(json.dumps(json.loads(dumped), ensure_ascii=False))
     assert back == value
     assert repr(back) == repr(value)
+
+
+@pytest.mark.parametrize("levels", [1, DEEPEST - 1, DEEPEST, DEEPEST + 1, 500, 800])
+@pytest.mark.parametrize("leaf", ["x", "\x00\ud800\x10j[]", math.inf, [], {}, 10**400])
+def test_nesting_survives(levels: int, leaf: Any) -> None:
+    nested = leaf
+    for level in range(levels):
+        nested = {"\x10": nested, "b": [1.0]} if level % 2 else [nested, {"a": None}]
+    dumped = dump_json(nested)
+    assert _depth(dumped) <= DEEPEST + 1
+    assert load_json(json.dumps(json.loads(dumped), ensure_ascii=False)) == nested
+
+
+def _depth(text: str) -> int:
+    """The deepest level of JSON, its strings aside."""
+    bare = re.sub(r'"(\\.|[^"\\])*"', "", text)
+    return max(accumulate((char in "[{") - (char in "]}") for char in bare))
 
 
 def test_nan_survives() -> None:
