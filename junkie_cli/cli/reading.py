@@ -208,7 +208,8 @@ class _Reader:
             found = next((singles.messages[key] for key in keys if key in singles.messages), None)
             if found is not None:
                 (found,) = await self._as_they_were([found])
-        deleted = any(self._is_deleted(reading.place, key, singles) for key in keys)
+        # Of what lies ahead nothing is said, not even that it exists.
+        deleted = target < end and any(self._is_deleted(reading.place, key, singles) for key in keys)
         return ReplyTarget(target, found, deleted=found is None and deleted)
 
     def _starters(self, reading: Reading, parent_id: int | None) -> frozenset[Key]:
