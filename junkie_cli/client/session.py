@@ -52,7 +52,7 @@ class DiscordClient:
     me: User
     application_id: int
     content_intent: bool
-    _api: Api
+    api: Api
     _messages: Messages
     _directory: Directory
 
@@ -80,7 +80,7 @@ class DiscordClient:
         path = "/channels/{channel_id}/messages/{message_id}"
         subject = f"channel {channel_id}"
         try:
-            payload = await self._api.get(path, subject=subject, channel_id=channel_id, message_id=message_id)
+            payload = await self.api.get(path, subject=subject, channel_id=channel_id, message_id=message_id)
         except ChannelNotFound as error:
             if error.code == UNKNOWN_MESSAGE:
                 return None
@@ -91,7 +91,7 @@ class DiscordClient:
 
     async def read_content_intent(self) -> bool:
         """Read from Discord, now, whether pages come with their content."""
-        return _has_content_intent(await _application(self._api))
+        return _has_content_intent(await _application(self.api))
 
     async def guilds(self) -> list[Guild]:
         """Return every guild that the bot is in, by ascending id."""
@@ -157,7 +157,7 @@ async def open_client(
             me,
             application_id,
             content_intent=_has_content_intent(application),
-            _api=api,
+            api=api,
             _messages=Messages(line, session),
             _directory=Directory(api.get, me.user_id, now=now),
         )

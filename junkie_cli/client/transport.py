@@ -184,6 +184,11 @@ class Api:
             total=None, sock_connect=line.patience.timeout, sock_read=line.patience.timeout
         )
 
+    @property
+    def http(self) -> HTTPClient:
+        """discord.py's client for HTTP, under the same limiter; the gateway's connections are made with it."""
+        return self._http
+
     async def get(self, path: str, *, subject: str, params: dict[str, str] | None = None, **ids: int) -> Any:
         """Return the JSON value that the path answers; `ids` fill its placeholders.
 
