@@ -9,7 +9,7 @@ same way.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -92,6 +92,13 @@ def parse_message(payload: Mapping[str, Any], channel_id: int, *, live: bool = F
     referenced: list[Message] = []
     message = _parse(payload, channel_id, users, referenced, live=live)
     return Parsed(message, tuple(known.user for known in users.values()), tuple(referenced))
+
+
+def patched(message: Message, partial: Mapping[str, Any]) -> Message:
+    """Return the row with what a payload that holds only some keys says, key by key."""
+    whole = {**payload_from_message(message), **{k: v for k, v in partial.items() if k not in LIVE_ONLY}}
+    row = parse_message(whole, message.channel_id, live=True).message
+    return row if "author" in partial else replace(row, author_id=message.author_id, author_name=message.author_name)
 
 
 def parse_page(request: PageRequest, payloads: Iterable[Mapping[str, Any]]) -> Page:

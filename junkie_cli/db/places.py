@@ -70,6 +70,22 @@ class Places:
 
         await self._database.transaction(work)
 
+    async def mark_guild_gone(self, guild_id: int) -> None:
+        """Mark a guild that the bot is not in any more as gone, with its channels. Nothing of them is dropped."""
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(query("mark_guild_gone"), {"guild_id": guild_id})
+
+        await self._database.transaction(work)
+
+    async def note_unwatched(self) -> None:
+        """Record that a new gateway session began: edits and deletions may have been missed since the last heard of."""
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(query("note_unwatched"))
+
+        await self._database.transaction(work)
+
     async def unlisted(self, guild_id: int, listed: Sequence[int]) -> list[tuple[Channel, str | None]]:
         """Return a guild's channels, no threads, that are not among those that Discord lists, nor known to be gone.
 

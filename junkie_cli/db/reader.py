@@ -68,6 +68,10 @@ class Reader:
         )
         return Draw(row[0], row[1], tuple(row[2]))
 
+    async def channels_with_gaps(self) -> int:
+        """Count the channels with holes between what is covered."""
+        return int((await self._row("channels_with_gaps"))[0])
+
     async def draw_seen(self) -> int:
         """Draw a `seen` for a batch of events."""
         return int((await self._row("draw_seen"))[0])

@@ -10,7 +10,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
-from junkie_cli.ingest.channel import ChannelRun
+from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelsFound, Emit, Outcome, Summary
 from junkie_cli.ingest.run import Run, RunOptions, Task, discover
@@ -109,6 +109,7 @@ async def backfill(
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    watcher: Watcher | None = None,
 ) -> Summary:
     """Archive all wanted channels. Returns what was done; also emits it, even when the run is cancelled or fails.
 
@@ -116,7 +117,7 @@ async def backfill(
 
     Raises what ends a run (see FATAL), ContentIntentMissing and UsageError.
     """
-    run = Run(options, discord, database, presence, emit, clock=clock, sleep=sleep)
+    run = Run(options, discord, database, presence, emit, clock=clock, sleep=sleep, watcher=watcher)
     return await run.carry_out(options, lambda: prepare(options, discord, database, emit))
 
 

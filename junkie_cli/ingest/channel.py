@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from junkie_cli import snowflake
 from junkie_cli.client.payload import may_lack_content
@@ -56,6 +56,16 @@ LATE: Final = timedelta(seconds=10)
 """A message that is younger than this when a page is asked for is not missed there: it may not be visible yet."""
 
 
+class Watcher(Protocol):
+    """Who hears of messages while pages are fetched."""
+
+    def watch(self, channel_id: int) -> tuple[int, int]:
+        """Return a token that changes whenever an event of the channel may have been missed."""
+
+    def joined(self, channel_id: int, hi: int, watch: tuple[int, int]) -> None:
+        """Take in that everything below `hi` was on a page that was asked for during `watch`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What every channel of a run shares. `slots` are the places of BACKFILL_CONCURRENCY."""
@@ -68,6 +78,9 @@ class Tools:
     progressed: Callable[[], None]
     complete: bool = True
     """False where pages may lack their content: they are stored without coverage."""
+
+    watcher: "Watcher | None" = None
+    """What live events prove, where a gateway session is watching: short pages join it."""
 
 
 @dataclass(slots=True)
@@ -209,6 +222,7 @@ class _Asked:
     draw: Draw
     most: int
     brought: Sequence[int] = ()
+    watch: tuple[int, int] | None = None
 
     def compared(self, claim: Range, *, ascending: bool) -> Range:
         """Return the part of a claim in which all archived ids were read."""
@@ -306,7 +320,9 @@ class _Lane:
                 )
                 if self._run.tally.first_asked_at is None:
                     self._run.tally.first_asked_at = draw.at
-                self._asked = _Asked(draw, self._most_known, brought)
+                watcher = self._tools.watcher
+                watch = None if watcher is None else watcher.watch(self._run.channel_id)
+                self._asked = _Asked(draw, self._most_known, brought, watch)
                 yield
 
         self._run.tally.requests += 1
@@ -339,6 +355,9 @@ class _Lane:
         async with self._tools.slots:
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
+        short = store.request.after is not None and len(page.ids) < store.request.limit
+        if short and claim is not None and self._tools.watcher is not None and asked.watch is not None:
+            self._tools.watcher.joined(self._run.channel_id, claim.hi, asked.watch)
         self._run.wrote(page, store, claim, self._compared, written)
 
 

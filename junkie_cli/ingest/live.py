@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from junkie_cli.coverage import Coverage
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.writer import Batch, Deletion, Writer, Written
@@ -31,6 +31,7 @@ CAPACITY: Final = 50_000
 """How many messages may wait before creates are dropped."""
 
 RETRY_SECONDS: Final = 2.0
+CLOSE_SECONDS: Final = 3.0
 
 
 @dataclass(slots=True)
@@ -107,8 +108,7 @@ class LiveWriter:
             self._pending.messages.setdefault(Key(copy.channel_id, copy.message_id), Incoming(copy, 0, partial=True))
         self._pending.users |= {user.user_id: user for user in users}
         if created and (claim := self.ranges.message(*key)) is not None:
-            covered = self._pending.claims.get(key.channel_id, Coverage())
-            self._pending.claims[key.channel_id] = covered.add(claim.lo, claim.hi)
+            self._claim(key.channel_id, claim)
         self._wake.set()
 
     def patched(self, key: Key, patch: Callable[[Message], Message]) -> None:
@@ -133,20 +133,41 @@ class LiveWriter:
             self._pending.deleted[key] = None
         self._wake.set()
 
+    def watch(self, channel_id: int) -> tuple[int, int]:
+        """Return a token that changes whenever an event of the channel may have been missed."""
+        return self.ranges.watch(channel_id)
+
+    def joined(self, channel_id: int, hi: int, watch: tuple[int, int]) -> None:
+        """Take in that everything below `hi` was on a page that was asked for during `watch`, and is stored."""
+        if (claim := self.ranges.join(channel_id, hi, watch)) is not None:
+            self._claim(channel_id, claim)
+            self._wake.set()
+
+    def _claim(self, channel_id: int, claim: Range) -> None:
+        covered = self._pending.claims.get(channel_id, Coverage())
+        self._pending.claims[channel_id] = covered.add(claim.lo, claim.hi)
+
     def lost(self, channel_id: int) -> None:
         """Take in that an event of a channel was missed."""
         self.ranges.end([channel_id])
         self._on_gap(channel_id)
 
     async def run(self) -> None:
-        """Write until cancelled; then write what waits, once."""
+        """Write until cancelled."""
+        while True:
+            await self._wake.wait()
+            await self._sleep(BATCH_SECONDS)
+            await self.flush()
+
+    async def close(self) -> None:
+        """Write what still waits, if the database takes it within a few seconds."""
         try:
-            while True:
-                await self._wake.wait()
-                await self._sleep(BATCH_SECONDS)
-                await self.flush()
-        finally:
-            await self._write_once()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                written = await self._write_once()
+        except TimeoutError:
+            written = False
+        if not written:
+            log.warning("the database is away: %d messages were not written; the next run fetches them", self.depth)
 
     async def flush(self) -> None:
         """Write all that waits, trying until the database takes it."""

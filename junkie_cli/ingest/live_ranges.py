@@ -65,6 +65,10 @@ class LiveRanges:
         live.last = max(live.last, hi - 1)
         return None
 
+    def is_open(self, channel_id: int) -> bool:
+        """Say whether the next event of the channel extends a range."""
+        return channel_id in self._open
+
     def watch(self, channel_id: int) -> tuple[int, int]:
         """Return a token that changes whenever an event of the channel may have been missed."""
         return self._all_breaks, self._breaks.get(channel_id, 0)

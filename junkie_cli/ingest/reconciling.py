@@ -34,11 +34,13 @@ def reconcile(view: View, extent: Extent, fresh: Coverage) -> Walk:
         ids, claim = yield from ask(view, request, Phase.RECONCILE)
         assert claim is not None
         compared += sum(snowflake < cursor for snowflake in ids)
-        if not ids and (yield CountTop(claim.lo, cursor, 1)):
-            unproven = True
         part = yield FindCompared()
-        # A cursor that stands still would ask for ever.
-        cursor = min(max(part.lo, claim.lo), cursor - 1)
+        if (not ids and (yield CountTop(claim.lo, cursor, 1))) or part.lo >= cursor:
+            # Asked for again, the page would say no more.
+            unproven = True
+            cursor = claim.lo
+        else:
+            cursor = max(part.lo, claim.lo)
     yield ReconcileEnds(whole=not unproven and cursor <= lowest)
 
 

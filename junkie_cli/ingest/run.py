@@ -28,7 +28,7 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, content_intent_missing, side_by_side
+from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, Watcher, content_intent_missing, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
 from junkie_cli.ingest.selection import Found, Selection, Target, find
@@ -129,8 +129,9 @@ class Run:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        watcher: Watcher | None = None,
     ) -> None:
-        """`presence` keeps two commands from working on one channel."""
+        """`presence` keeps two commands from working on one channel; short pages join what `watcher` hears."""
         self._options = options
         self._presence = presence
         self._clock = clock
@@ -146,6 +147,7 @@ class Run:
             emit=emit,
             progressed=presence.progressed,
             complete=discord.content_intent,
+            watcher=watcher,
         )
         self._found = 0
         self._ended: list[ChannelEnded] = []

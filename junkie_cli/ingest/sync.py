@@ -17,7 +17,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
-from junkie_cli.ingest.channel import ChannelRun
+from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.events import AnotherRuns, ChannelsFound, Emit, Event, Outcome, Summary, Waiting
 from junkie_cli.ingest.run import Run, RunOptions, Task, discover
 from junkie_cli.ingest.selection import Found
@@ -113,12 +113,16 @@ async def sync(
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    watcher: Watcher | None = None,
+    alone: bool = True,
 ) -> Summary | AnotherRuns:
     """Make the archive of all wanted channels true again. Returns what was done, or that another sync is at it.
 
+    Not `alone`, it shares the work with another one instead, channel by channel.
+
     Raises what ends a run (see `run.FATAL`), ContentIntentMissing and UsageError.
     """
-    if not await presence.try_lock_command():
+    if alone and not await presence.try_lock_command():
         idle = await presence.idle_seconds()
         another = AnotherRuns(idle, stalled=idle >= STALLED)
         emit(another)
@@ -143,5 +147,5 @@ async def sync(
         emit_progress(ChannelsFound(len(readable), unreadable, len(found.guilds), least, work="sync"))
         return _Prepared(found, states)
 
-    run = Run(options, discord, database, presence, emit_progress, clock=clock, sleep=sleep)
+    run = Run(options, discord, database, presence, emit_progress, clock=clock, sleep=sleep, watcher=watcher)
     return await run.carry_out(plan, prepare)

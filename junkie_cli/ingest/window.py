@@ -111,5 +111,7 @@ def assess(
     if recent and (state.unreadable is not None or state.gone_at is not None):
         # It was asked for just now, and in vain.
         return Lack()
-    lacking = current_missing or place.channel is None or is_stale(window, place, max_age) or bool(window.gaps(place, read))
+    lacking = (
+        current_missing or place.channel is None or is_stale(window, place, max_age) or bool(window.gaps(place, read))
+    )
     return Lack(lacking, frozenset(singles), frozenset(beside))

@@ -142,3 +142,29 @@ WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 -- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none ever is.
 UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s
 WHERE s.channel_id = %(channel_id)s AND s.unwatched_since < %(since)s
+
+-- mark_guild_gone --
+-- The bot is not in this guild any more: it is gone, and with it its channels.
+WITH gone AS (
+    UPDATE junkie.guilds AS g SET gone_at = coalesce(g.gone_at, now()), updated_at = now()
+    WHERE g.guild_id = %(guild_id)s
+    RETURNING g.guild_id
+), missing AS (
+    SELECT s.channel_id
+    FROM junkie.channel_status AS s
+    JOIN junkie.channels AS c ON c.channel_id = s.channel_id
+    JOIN gone ON gone.guild_id = c.guild_id
+    WHERE s.gone_at IS NULL
+    ORDER BY s.channel_id
+    FOR UPDATE OF s
+)
+UPDATE junkie.channel_status AS s
+SET gone_at = now(), last_updated = now()
+FROM missing
+WHERE s.channel_id = missing.channel_id
+
+-- note_unwatched --
+-- A new gateway session: of channels that were watched without a break, edits and deletions may be missing since something
+-- was last heard of them.
+UPDATE junkie.channel_status SET unwatched_since = last_updated
+WHERE unwatched_since IS NULL AND NOT isempty(covered)

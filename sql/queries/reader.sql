@@ -22,6 +22,12 @@ SELECT
         LIMIT %(most)s
     ) AS known
 
+-- channels_with_gaps --
+-- How many channels have holes between what is covered.
+SELECT count(*) FROM junkie.channel_status AS s
+WHERE s.gone_at IS NULL AND NOT isempty(s.covered)
+    AND s.covered <> int8multirange(int8range(lower(s.covered), upper(s.covered)))
+
 -- draw_seen --
 -- Draw a `seen` for a batch of events.
 SELECT nextval('junkie.seen')

@@ -183,4 +183,5 @@ async def test_what_waits_is_written_when_it_is_stopped(setting: Setting) -> Non
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    await setting.live.close()
     assert set(await setting.rows()) == {1_100}

@@ -1,0 +1,107 @@
+"""`junkie serve`."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from junkie_cli import config
+from junkie_cli.cli import options
+from junkie_cli.cli.output import set_up_logging
+from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.config import Settings
+from junkie_cli.errors import INTERRUPTED, UsageError
+
+if TYPE_CHECKING:
+    from junkie_cli.ingest.serve import ServeOptions
+
+
+def command(
+    *,
+    guild: options.Guilds = None,
+    channel: options.Channels = None,
+    exclude: options.Exclude = None,
+    threads: Annotated[bool, typer.Option(help="Archive threads and forum posts too.")] = True,
+    concurrency: options.Concurrency = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Gateway connections (as many as Discord recommends)."),
+    ] = None,
+    health: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Answer /healthz and /metrics (Prometheus) there."),
+    ] = None,
+) -> int:
+    """Keep the archive true while people talk: archive what is there, then every message, edit and deletion as it happens.
+
+    Runs until SIGTERM or Ctrl-C, then writes what it heard and exits 0. It survives lost connections and an absent database;
+    whatever it could not hear is fetched afterwards.
+    """
+    settings = config.load(
+        {
+            "guilds": tuple(guild) if guild else None,
+            "channels": tuple(channel) if channel else None,
+            "exclude": tuple(exclude) if exclude else None,
+            "concurrency": concurrency,
+        }
+    )
+    set_up_logging(settings.log_level)
+    address = None if health is None else read_address(health)
+    from junkie_cli.ingest.backfill import BackfillOptions
+    from junkie_cli.ingest.serve import ServeOptions
+    from junkie_cli.ingest.sync import SyncOptions
+
+    selection = options.read_selection(settings, threads=threads)
+    run_options = ServeOptions(
+        backfill=BackfillOptions(
+            selection=selection,
+            target=settings.max_messages,
+            concurrency=settings.concurrency,
+            max_iterations=settings.max_iterations,
+            max_fetch_limit=settings.max_fetch_limit,
+            parallel_batches=settings.parallel_batches,
+            on_delete=settings.on_delete,
+            keep_revisions=settings.keep_revisions,
+        ),
+        sync=SyncOptions(
+            selection=selection,
+            concurrency=settings.concurrency,
+            limit=settings.sync_limit,
+            on_delete=settings.on_delete,
+            keep_revisions=settings.keep_revisions,
+        ),
+    )
+    code = run_async(run(settings, run_options, shards=shards, address=address))
+    # To be stopped is how a serve ends well.
+    return 0 if code == INTERRUPTED else code
+
+
+async def run(
+    settings: Settings, run_options: "ServeOptions", *, shards: int | None, address: tuple[str, int] | None
+) -> int:
+    """Serve until cancelled."""
+    from junkie_cli.cli.lines import logged
+    from junkie_cli.cli.supervisor import notify
+    from junkie_cli.client.gateway import open_gateway
+    from junkie_cli.ingest.serve import Serve
+
+    with logged() as emit:
+        async with opened(settings, "serve") as tools:
+            serve = Serve(run_options, tools.discord, tools.database, tools.presence, emit)
+            with ExitStack() as stack:
+                if address is not None:
+                    from junkie_cli.cli.health import answering
+
+                    stack.enter_context(answering(*address, serve.vitals))
+                notify("READY=1")
+                stack.callback(notify, "STOPPING=1")
+                await serve.run(lambda on_event: open_gateway(settings, tools.discord, on_event, shards=shards))
+    return 0
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Return host and port of `--health`. Raises UsageError."""
+    host, colon, port = text.rpartition(":")
+    if colon and port.isascii() and port.isdigit() and len(port) <= 5 and 0 <= int(port) <= 65535:
+        return host.strip("[]") or "127.0.0.1", int(port)
+    raise UsageError(f"--health: '{text[:60]}' is no HOST:PORT", hint="e.g. 127.0.0.1:8080")

@@ -1,0 +1,240 @@
+"""Serve against the emulator's gateway over real sockets and a real PostgreSQL; each ends in "the archive equals the truth"."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from junkie_cli.client.gateway import open_gateway
+from junkie_cli.client.session import open_client
+from junkie_cli.db.reader import Reader
+from junkie_cli.db.workers import present
+from junkie_cli.emulator.permissions import Right
+from junkie_cli.ingest import serve as serving
+from junkie_cli.ingest.backfill import BackfillOptions
+from junkie_cli.ingest.selection import Selection
+from junkie_cli.ingest.serve import Serve, ServeOptions
+from junkie_cli.ingest.sync import SyncOptions
+from tests.integration.ingest.conftest import MakeScene
+from tests.integration.ingest.scene import PATIENCE, Scene
+from tests.truth import archived, assert_claims_hold, assert_equals_truth, coverage
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needs are gathered and retried in moments, as nothing here takes longer."""
+    monkeypatch.setattr(serving, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(serving, "RETRY_SECONDS", 0.2)
+
+
+@asynccontextmanager
+async def serving_on(s: Scene, selection: Selection | None = None) -> AsyncIterator[Serve]:
+    """Run a serve, from its first complete archive on."""
+    settings = s.make_settings(DISCORD_TOKEN=s.emulator.token, DISCORD_API_URL=s.emulator.api_url)
+    chosen = selection or Selection()
+    options = ServeOptions(backfill=BackfillOptions(selection=chosen), sync=SyncOptions(selection=chosen, limit=200))
+    async with (
+        open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
+        present(s.database, "serve", discord.me.user_id) as presence,
+    ):
+        serve = Serve(options, discord, s.database, presence, s.events.append)
+        running = asyncio.create_task(
+            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=PATIENCE))
+        )
+        try:
+            await until(lambda: serve.vitals().connected and not serve.vitals().mending, running)
+            yield serve
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            if not running.cancelled() and (error := running.exception()) is not None:
+                raise error
+
+
+async def until(condition: Callable[[], bool], running: "asyncio.Task[None] | None" = None) -> None:
+    """Wait for a condition of memory alone; fail as soon as the serve has ended."""
+    async with asyncio.timeout(60):
+        while not condition():
+            if running is not None and running.done():
+                running.result()
+            await asyncio.sleep(0.01)
+
+
+async def until_true(s: Scene) -> None:
+    """Wait until the archive equals the truth, and say what is wrong if it never does."""
+    for _ in range(100):
+        try:
+            await assert_equals_truth(s.database, s.truths(), names=False)
+        except AssertionError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    await assert_equals_truth(s.database, s.truths(), names=False)
+
+
+async def test_what_was_there_and_what_happens_is_archived(scene: MakeScene) -> None:
+    async with scene() as s, serving_on(s):
+        channel = s.first_channel
+        ids = s.control.ids(channel)
+        s.control.post(channel, "hello")
+        s.control.edit(channel, ids[3], "edited, and cached nowhere")
+        s.control.delete(channel, ids[4])
+        s.control.bulk_delete(channel, ids[5:9])
+        s.control.post(channel, "an answer", reply_to=ids[0])
+        await until_true(s)
+
+
+async def test_the_outage(scene: MakeScene) -> None:
+    """Nothing is heard, 500 messages come, old ones change; then one live message arrives, and later the session ends."""
+    async with scene("2x300") as s, serving_on(s) as serve:
+        channel = s.first_channel
+        ids = s.control.ids(channel)
+        s.control.pause_events(drop=True)
+        for n in range(500):
+            s.control.post(channel, f"unheard {n}")
+        s.control.edit(channel, ids[-3], "edited unheard")
+        s.control.delete(channel, ids[-4])
+        s.control.resume_events()
+        s.control.forget_sessions()
+        s.control.disconnect(abort=True)
+        await until(lambda: s.control.sessions().identifies >= 2)
+        s.control.post(channel, "heard again")
+        await until(lambda: serve.vitals().connected and not serve.vitals().mending)
+        await until_holes_are_closed(s, channel)
+        await assert_claims_hold(s.database, s.truths())
+        state = (await Reader(s.database).channel_states([channel]))[channel]
+        assert state.unwatched_since is not None
+
+
+async def until_holes_are_closed(s: Scene, channel: int) -> None:
+    for _ in range(100):
+        truth = set(s.control.ids(channel))
+        if truth <= set(await archived(s.database, channel)) and (await coverage(s.database, channel)).covers(
+            channel, max(truth) + 1
+        ):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{channel}: {await coverage(s.database, channel)}")
+
+
+@pytest.mark.parametrize("how", ["abort", "close", "reconnect", "op 9 true", "op 9 false"])
+async def test_a_lost_connection_loses_nothing(scene: MakeScene, how: str) -> None:
+    async with scene("2x50") as s, serving_on(s) as serve:
+        channel = s.first_channel
+        for turn in range(3):
+            s.control.post(channel, f"before {turn}")
+            match how:
+                case "abort":
+                    s.control.disconnect(abort=True)
+                case "close":
+                    s.control.disconnect(code=4000)
+                case "reconnect":
+                    s.control.reconnect()
+                case "op 9 true":
+                    s.control.invalidate(resumable=True)
+                case _:
+                    s.control.invalidate(resumable=False)
+            for n in range(20):
+                s.control.post(channel, f"meanwhile {turn}.{n}")
+            await until(lambda: serve.vitals().connected)
+        await until(lambda: not serve.vitals().mending)
+        await until_true(s)
+
+
+async def test_a_quiet_channel_has_no_false_gap_and_a_busy_one_heals(scene: MakeScene) -> None:
+    async with scene("3x20") as s, serving_on(s) as serve:
+        for channel in s.control.readable():
+            s.control.post(channel, "the first since we listen")
+        await until(lambda: serve.vitals().depth == 0)
+        await until_true(s)
+
+
+async def test_channels_and_threads_that_come_and_go(scene: MakeScene) -> None:
+    async with scene("2x20") as s, serving_on(s):
+        guild = s.control.world.channel(s.first_channel).guild
+        assert guild is not None
+        made = s.control.add_channel(guild.id, "made just now").id
+        s.control.post(made, "first")
+        thread = s.control.add_thread(s.first_channel, "a thread").id
+        s.control.post(thread, "in the thread")
+        gone = s.control.readable()[1]
+        held = len(await archived(s.database, gone))
+        s.control.delete_channel(gone)
+        await until_true(s)
+        for _ in range(100):
+            state = (await Reader(s.database).channel_states([gone]))[gone]
+            if state.gone_at is not None:
+                break
+            await asyncio.sleep(0.05)
+        assert state.gone_at is not None
+        assert len(await archived(s.database, gone)) == held
+
+
+async def test_a_right_that_goes_and_comes_back(scene: MakeScene) -> None:
+    async with scene("2x20") as s, serving_on(s):
+        channel = s.first_channel
+        s.control.post(channel, "heard")
+        await until_true(s)
+        s.control.revoke(channel, Right.VIEW_CHANNEL)
+        for n in range(30):
+            s.control.post(channel, f"unheard {n}")
+        s.control.grant(channel, Right.VIEW_CHANNEL)
+        s.control.post(channel, "heard again")
+        await until_true(s)
+
+
+async def test_a_guild_that_is_unavailable_for_a_while(scene: MakeScene) -> None:
+    async with scene("2x20") as s, serving_on(s):
+        channel = s.first_channel
+        guild = s.control.world.channel(channel).guild
+        assert guild is not None
+        s.control.post(channel, "before")
+        await until_true(s)
+        s.control.unavailable(guild.id)
+        for n in range(30):
+            s.control.post(channel, f"unheard {n}")
+        s.control.available(guild.id)
+        s.control.post(channel, "after")
+        await until_true(s)
+
+
+async def test_what_the_library_can_not_parse_ends_nothing(scene: MakeScene) -> None:
+    async with scene("1x20") as s, serving_on(s) as serve:
+        channel = s.first_channel
+        message = s.control.ids(channel)[-1]
+        s.control.edit(channel, message, "an update that lacks its type", told=["content"])
+        s.control.send_raw("MESSAGE_UPDATE", {"id": "x", "channel_id": str(channel)})
+        s.control.send_raw("MESSAGE_CREATE", ["nonsense"])
+        s.control.send_raw("EVENT_OF_TOMORROW", {"a": 1})
+        s.control.post(channel, "of an unknown type", fields={"type": 250})
+        await until_true(s)
+        assert serve.vitals().connected
+        assert serve.vitals().skipped >= 1
+
+
+async def test_what_is_excluded_is_not_archived_live_either(scene: MakeScene) -> None:
+    async with scene("2x20") as s:
+        out, kept = s.control.readable()[:2]
+        async with serving_on(s, Selection(exclude=frozenset({out}))):
+            s.control.post(out, "not this")
+            s.control.post(kept, "but this")
+            for _ in range(100):
+                if len(await archived(s.database, kept)) == 21:
+                    break
+                await asyncio.sleep(0.05)
+            assert len(await archived(s.database, kept)) == 21
+            assert await archived(s.database, out) == {}
+
+
+async def test_two_serves_and_a_sync_beside_them_harm_nothing(scene: MakeScene) -> None:
+    async with scene("2x50") as s, serving_on(s), serving_on(s):
+        channel = s.first_channel
+        for n in range(50):
+            message = s.control.post(channel, f"message {n}")
+            if n % 3 == 0:
+                s.control.edit(channel, message, f"edited {n}")
+            if n % 5 == 0:
+                s.control.delete(channel, message)
+        await until_true(s)
