@@ -42,9 +42,12 @@ def test_a_page_joins_what_events_opened_while_it_was_on_its_way() -> None:
 
 def test_a_page_that_was_asked_for_before_a_break_joins_nothing() -> None:
     live = LiveRanges()
-    for break_it in (lambda: live.end([CHANNEL]), live.end_all):
+    for channels in ([CHANNEL], None):
         watch = live.watch(CHANNEL)
-        break_it()
+        if channels is None:
+            live.end_all()
+        else:
+            live.end(channels)
         assert live.join(CHANNEL, 50, watch) is None
         assert live.message(CHANNEL, 60) == Range(60, 61)
         live.end_all()
