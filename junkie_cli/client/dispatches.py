@@ -113,7 +113,7 @@ class Dispatches:
         if isinstance(data, dict):
             channel_id = read_id(data.get("id" if name.startswith(("CHANNEL_", "THREAD_")) else "channel_id"))
             guild_id = read_id(data.get("id" if name in {"GUILD_CREATE", "GUILD_DELETE"} else "guild_id"))
-        log.warning("shard %d: skipped %s of channel %s: %s", self._shard_id, name, channel_id or "?", reason)
+        log.debug("shard %d: skipped %s of channel %s: %s", self._shard_id, name, channel_id or "?", reason)
         return Skipped(self._shard_id, channel_id, name, reason, guild_id)
 
     def _unheard_of(self, name: str, data: object) -> Skipped:
