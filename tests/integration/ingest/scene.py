@@ -1,15 +1,16 @@
 """An emulator, a database, and backfills between them, in one process."""
 
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from junkie_cli.client.session import open_client
+from junkie_cli.client.session import DiscordClient, open_client
 from junkie_cli.client.transport import Patience
 from junkie_cli.config import Settings
 from junkie_cli.db.database import Database
-from junkie_cli.db.workers import present
+from junkie_cli.db.workers import Presence, present
 from junkie_cli.emulator.control import Control
 from junkie_cli.emulator.server import Emulator
 from junkie_cli.ingest.backfill import BackfillOptions, backfill
@@ -37,22 +38,24 @@ class Scene:
     def control(self) -> Control:
         return self.emulator.control
 
-    async def backfill(self, **options: Any) -> Summary:
-        self.events.clear()
+    @asynccontextmanager
+    async def opened(self, command: str) -> AsyncIterator[tuple[DiscordClient, Presence]]:
+        """A client of its own, and a place among the workers."""
         settings = self.make_settings(DISCORD_TOKEN=self.emulator.token, DISCORD_API_URL=self.emulator.api_url)
         async with (
             open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
-            present(self.database, "backfill", discord.me.user_id) as presence,
+            present(self.database, command, discord.me.user_id) as presence,
         ):
+            yield discord, presence
+
+    async def backfill(self, **options: Any) -> Summary:
+        self.events.clear()
+        async with self.opened("backfill") as (discord, presence):
             return await backfill(BackfillOptions(**options), discord, self.database, presence, self.events.append)
 
     async def sync(self, **options: Any) -> Summary:
         self.events.clear()
-        settings = self.make_settings(DISCORD_TOKEN=self.emulator.token, DISCORD_API_URL=self.emulator.api_url)
-        async with (
-            open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
-            present(self.database, "sync", discord.me.user_id) as presence,
-        ):
+        async with self.opened("sync") as (discord, presence):
             done = await sync(SyncOptions(**options), discord, self.database, presence, self.events.append)
         assert isinstance(done, Summary)
         return done
