@@ -11,13 +11,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import floor, lanes, memory, throughput
+from tests.benchmarks import floor, lanes, live, memory, throughput
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
     "throughput": throughput.measure,
     "memory": memory.measure,
     "lanes": lanes.measure,
+    "live": live.measure,
     "floor": floor.measure,
 }
 

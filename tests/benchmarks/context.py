@@ -1,0 +1,183 @@
+"""What a prompt costs: reading beside a bare fetch of the same rows, rendering, a long history, the whole command.
+
+The archive has 10 million rows in 1,000 channels; JUNKIE_BENCH_ROWS sets another number. Rows have 80 characters of text.
+"""
+
+import asyncio
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from psycopg import AsyncConnection
+
+from junkie_cli import config
+from junkie_cli.cli.reading import Question, Reading, read
+from junkie_cli.db.cluster import Cluster
+from junkie_cli.db.database import open_database
+from junkie_cli.db.history import History, Stretch, open_history
+from junkie_cli.ingest.window import Window
+from junkie_cli.prompt.budget import write
+from junkie_cli.prompt.formats import lay_out
+from junkie_cli.prompt.timestamps import Clock, find_zone
+from tests import postgres
+from tests.benchmarks.figure import Figure
+
+ROWS = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
+CHANNELS = 1_000
+FIRST = 1_200_000_000_000_000_000
+LONG, SHORT = 50_000, 500
+MINUTE = 60_000 << 22
+CHANNEL = FIRST
+"""The first channel is the long one."""
+
+FILL = """
+INSERT INTO junkie.messages (channel_id, message_id, author_id, seen, author_name, content)
+SELECT %(first)s + c, %(first)s + c + n * %(step)s, n %% 40, 1, 'member ' || n %% 40,
+    left(repeat(md5((c * 1000000 + n)::text), 3), 80)
+FROM generate_series(%(low)s::bigint, %(high)s::bigint) AS c, generate_series(1::bigint, %(rows)s::bigint) AS n
+ORDER BY 1, 2
+"""
+
+COVER = """
+INSERT INTO junkie.channel_status (channel_id, covered, message_count, last_updated)
+SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), now()
+FROM junkie.messages AS m GROUP BY m.channel_id
+"""
+
+NAME = """
+INSERT INTO junkie.channels (channel_id, guild_id, type, name, last_message_id)
+SELECT s.channel_id, 1, 0, 'channel-' || s.channel_id, upper(s.covered) - 1 FROM junkie.channel_status AS s
+"""
+
+BARE = """
+SELECT channel_id, message_id, author_id, author_name, content, edited_at, type, reply_to, extra
+FROM junkie.messages WHERE channel_id = %s ORDER BY message_id DESC LIMIT %s
+"""
+
+ONE_QUERY = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1]) as connection:
+    print(len(connection.execute(sys.argv[2], [int(sys.argv[3]), 501]).fetchall()))
+"""
+
+
+async def fill(settings: config.Settings) -> None:
+    """Fill the archive."""
+    each = max((ROWS - LONG) // (CHANNELS - 1), 1)
+    async with open_database(settings) as database, database.connection() as connection:
+        for low, high, rows in ((0, 0, LONG), (1, CHANNELS - 1, each)):
+            await connection.execute(FILL, {"first": FIRST, "step": MINUTE, "low": low, "high": high, "rows": rows})
+        await connection.execute(COVER)
+        await connection.execute(NAME)
+        await connection.execute("INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')")
+        await connection.execute("VACUUM ANALYZE junkie.messages")
+
+
+async def best(work: Callable[[], Awaitable[object]], times: int) -> float:
+    """Return the median seconds of some runs, after one that warms up."""
+    await work()
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def question(most: int) -> Question:
+    return Question(window=Window(channel_id=CHANNEL, most=most, answers_newest=True))
+
+
+def render(reading: Reading) -> str:
+    newest = reading.messages[-1].created_at
+    clock = Clock(max(newest, datetime(2024, 1, 1, tzinfo=UTC)), find_zone("Asia/Kolkata"))
+    return write(lay_out(reading.conversation(), clock, "text")).text
+
+
+async def measure_reading(history: History, bare: AsyncConnection[tuple[object, ...]]) -> list[Figure]:
+    async def ours(most: int) -> Reading:
+        return await read(history, question(most))
+
+    async def theirs(most: int) -> None:
+        await (await bare.execute(BARE, [CHANNEL, most])).fetchall()
+
+    async def stretch() -> None:
+        async with history.snapshot() as snapshot:
+            await snapshot.stretch(Stretch(channel_id=CHANNEL, lo=CHANNEL, most=SHORT))
+
+    short, long = await ours(SHORT), await ours(LONG)
+
+    async def rendered(reading: Reading) -> None:
+        render(reading)
+
+    fetch = await best(lambda: theirs(SHORT), 40)
+    got = await best(stretch, 40)
+    drawn = await best(lambda: rendered(short), 40)
+    both = [got + drawn, 0.0]
+    both[1] = await best(lambda: ours(LONG), 3) + await best(lambda: rendered(long), 3)
+    both[0] = await best(lambda: ours(SHORT), 40) + drawn
+    return [
+        Figure("500 messages: bare fetch", fetch * 1000, unit=" ms"),
+        Figure("  reading / bare fetch", got / fetch, 1.5, "<="),
+        Figure("  rendering / bare fetch", drawn / fetch, 3, "<="),
+        Figure("50,000 messages / 500: time", both[1] / both[0], 110, "<="),
+        Figure("  memory", await memory(history, LONG) / await memory(history, SHORT), 110, "<="),
+    ]
+
+
+async def memory(history: History, most: int) -> float:
+    """Return the peak of what a prompt of so many messages allocates, in bytes."""
+    tracemalloc.start()
+    try:
+        render(await read(history, question(most)))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def measure_command(home: Path, url: str) -> list[Figure]:
+    environ = {"PATH": os.environ["PATH"], "JUNKIE_HOME": str(home), "CACHE_TTL": "1000000"}
+
+    async def run(*arguments: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env=environ,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert await process.wait() == 0
+
+    # Interleaved: what else the machine does must not fall on one of them alone.
+    ours, theirs = [], []
+    for _ in range(15):
+        theirs.append(await best(lambda: run("-c", ONE_QUERY, url, BARE, str(CHANNEL)), 1))
+        ours.append(await best(lambda: run("-m", "junkie_cli", "context", str(CHANNEL)), 1))
+    command, query = statistics.median(ours), statistics.median(theirs)
+    return [
+        Figure("a process that runs one query", query * 1000, unit=" ms"),
+        Figure("  junkie context / that", command / query, 1.8, "<="),
+    ]
+
+
+async def measure() -> list[Figure]:
+    home, folder = postgres.make_home(), Path(tempfile.mkdtemp())
+    try:
+        settings = config.load(environ={"JUNKIE_HOME": str(home)}, folder=folder)
+        await fill(settings)
+        # While it is open the embedded server runs.
+        async with open_history(settings) as history:
+            url = Cluster(home).url
+            async with await AsyncConnection.connect(url, autocommit=True) as bare:
+                figures = await measure_reading(history, bare)
+            return figures + await measure_command(home, url)
+    finally:
+        postgres.remove_home(home)
+        shutil.rmtree(folder)
