@@ -13,6 +13,7 @@ import discord
 import pytest
 from aiohttp import WSMsgType, web
 
+from junkie_cli.client import shard
 from junkie_cli.client.live_events import LiveEvent, MessagesDeleted, SessionBegan, SessionResumed, Skipped
 from junkie_cli.client.shard import Means, Shard
 from junkie_cli.client.starts import SessionStarts
@@ -36,7 +37,8 @@ def deleted(sequence: int, channel_id: int) -> Json:
 class Puppet:
     """A gateway that says to each connection in turn what it is given, once that has sent IDENTIFY or RESUME.
 
-    Bytes go out as they are, text and objects through the compressed stream. `None` leaves without a word.
+    Bytes go out as they are, text and objects through the compressed stream. `None` leaves without a word, `...` stays and
+    does not listen any more.
     """
 
     def __init__(self, *scripts: list[Any]) -> None:
@@ -69,6 +71,8 @@ class Puppet:
                 for what in script[1:]:
                     if what is None:
                         return websocket
+                    if what is ...:
+                        await asyncio.Event().wait()
                     await say(what)
         return websocket
 
@@ -102,9 +106,9 @@ async def heard_from(scene: Scene, puppet: Puppet) -> AsyncIterator[Heard]:
             60.0,
         )
         heard = Heard()
-        shard = Shard(0, 1, means, heard.hear)
+        one = Shard(0, 1, means, heard.hear)
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(shard.run())
+            running = tasks.create_task(one.run())
             yield heard
             running.cancel()
     finally:
@@ -189,3 +193,11 @@ async def test_an_address_for_resuming_that_is_dead(scenes: Scenes) -> None:
         assert puppet.urls == ["/", "/"]
         events: list[type[LiveEvent]] = [type(event) for event in heard.events]
         assert events == [SessionBegan, MessagesDeleted, SessionResumed]
+
+
+async def test_who_says_no_goodbye_is_not_waited_for(scenes: Scenes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard, "CLOSE_PATIENCE", 0.05)
+    puppet = Puppet()
+    puppet.scripts += [[HELLO, puppet.ready, ...]]
+    async with scenes(world="1x5") as scene, asyncio.timeout(10), heard_from(scene, puppet) as heard:
+        await heard.many(SessionBegan)
