@@ -48,11 +48,11 @@ Make = Callable[[Random, int], Any]
 def text(rng: Random, longest: int = 4_000) -> str:
     """Return a text: mostly what people write, now and then what PostgreSQL refuses or what escapes look like."""
     chance = rng.random()
-    if chance < 0.06:
+    if chance < 0.03:
         words = [rng.choice(_REFUSED), rng.choice(_WORDS), rng.choice(_REFUSED)]
-    elif chance < 0.08:
+    elif chance < 0.04:
         words = [rng.choice(_WORDS)] * (longest // 50)
-    elif chance < 0.15:
+    elif chance < 0.1:
         words = [chr(rng.choice((rng.randrange(0x20, 0x250), rng.randrange(0x10000, 0x20000)))) for _ in range(5)]
     else:
         words = [rng.choice(_WORDS) for _ in range(rng.randrange(3))]
@@ -140,7 +140,7 @@ class Description:
         others = self._maker(more) if isinstance(more, dict) else None
 
         def make(rng: Random, depth: int) -> Any:
-            likely = 0.0 if depth > DEEP else 0.25 / (1 + depth / 2)
+            likely = 0.0 if depth > DEEP else 0.22 / (1 + depth / 2)
             made = {
                 name: inner(rng, depth + 1)
                 for name, inner in properties.items()

@@ -104,9 +104,10 @@ def canonical(value: Any) -> str:
 class Archive:
     """Where payloads go and come from."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, twice: bool) -> None:
         self._database = database
         self._writer = Writer(database)
+        self._twice = twice
 
     async def there_and_back(self, payloads: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str, str]]:
         """Store a page and read it again; return each payload that came back otherwise, what it should be and what it is."""
@@ -116,9 +117,10 @@ class Archive:
         assert page.ids == tuple(int(payload["id"]) for payload in originals)
         written = await self._writer.write(page_batch(page, seen=1, claim=None))
         assert written.new >= len(originals)
-        # Nothing changed: nothing is written.
-        again = await self._writer.write(page_batch(page, seen=2, claim=None))
-        assert (again.new, again.edited, again.deleted) == (0, 0, 0)
+        if self._twice:
+            # Nothing changed: nothing is written.
+            again = await self._writer.write(page_batch(page, seen=2, claim=None))
+            assert (again.new, again.edited, again.deleted) == (0, 0, 0)
 
         rows = await self._rows([*page.messages, *page.referenced])
         authors = await self._authors(page.messages)
@@ -190,7 +192,7 @@ class Archive:
 @pages
 async def test_what_discord_describes_comes_back(database: Database, part: int, seed: int) -> None:
     rng = Random(f"{part} {seed}")
-    await Archive(database).prove([valid_payload(rng) for _ in range(PAGE)])
+    await Archive(database, twice=part == 0).prove([valid_payload(rng) for _ in range(PAGE)])
 
 
 @pytest.mark.timeout(300)
@@ -199,7 +201,7 @@ async def test_what_discord_describes_comes_back(database: Database, part: int, 
 @pages
 async def test_what_nobody_should_send_comes_back(database: Database, part: int, seed: int) -> None:
     rng = Random(f"{part} {seed}")
-    await Archive(database).prove([hostile_payload(rng) for _ in range(PAGE)])
+    await Archive(database, twice=part == 0).prove([hostile_payload(rng) for _ in range(PAGE)])
 
 
 def test_what_is_made_is_valid_by_the_description() -> None:
