@@ -38,14 +38,15 @@ class Key(NamedTuple):
 class Incoming:
     """A message as Discord just showed it.
 
-    `complete` is False where the content intent may be missing. `nick_known` is True for what the gateway told.
-    `partial` is True for a copy inside a reply. With `patch` only some keys are known: it makes the new row out of the
+    `complete` is False where the content intent may be missing. `live` is True for what the gateway told: it says nothing
+    of reactions; `nick_known` where it told the author's name in the guild. `partial` is True for a copy inside a reply. With `patch` only some keys are known: it makes the new row out of the
     stored one, and `message` says no more than where that is.
     """
 
     message: Message
     seen: int
     complete: bool = True
+    live: bool = False
     nick_known: bool = False
     partial: bool = False
     patch: Callable[[Message], Message] | None = None
@@ -123,8 +124,8 @@ class Decision:
     """What to write, each list sorted by key.
 
     `edited` pairs the new row with the old one; of these `completed` were copies or rows of another program, which no
-    one edited. `taken_back` are inferred tombstones to remove; `kept_out` counts what
-    a tombstone or rule refused, `stale` what something newer had already replaced.
+    one edited. `taken_back` are inferred tombstones to remove; `kept_out` counts what a tombstone or rule refused, and
+    `ruled_out` are those of a rule; `stale` counts what something newer had already replaced.
     """
 
     new: list[Incoming] = field(default_factory=list)
@@ -132,6 +133,7 @@ class Decision:
     completed: int = 0
     taken_back: list[Key] = field(default_factory=list)
     kept_out: int = 0
+    ruled_out: list[Incoming] = field(default_factory=list)
     stale: int = 0
 
 
@@ -167,6 +169,8 @@ def decide(
         blind = incoming.patch is not None and key not in stored
         if ruled_out or (tombstone is not None and (blind or not tombstone.yields_to(incoming.seen))):
             decision.kept_out += 1
+            if ruled_out:
+                decision.ruled_out.append(incoming)
             continue
         if tombstone is not None:
             decision.taken_back.append(key)
@@ -204,6 +208,8 @@ def merge(old: Stored, incoming: Incoming) -> Incoming:
     if incoming.partial:
         now = replace(now, extra=_joined(was.extra, now.extra))
         incoming = replace(incoming, partial=old.partial)
+    if incoming.live and (reactions := (was.extra or {}).get("reactions")) is not None:
+        now = replace(now, extra=_joined({"reactions": reactions}, now.extra))
     if not incoming.nick_known and now.author_id == was.author_id and was.author_name:
         now = replace(now, author_name=was.author_name)
     if not incoming.complete or not _newer_edit(was, now):

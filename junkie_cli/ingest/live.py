@@ -93,9 +93,18 @@ class LiveWriter:
         return len(self._pending.messages) + len(self._pending.deleted)
 
     def message(
-        self, message: Message, *, created: bool, users: Iterable[User] = (), referenced: Iterable[Message] = ()
+        self,
+        message: Message,
+        *,
+        created: bool,
+        nick_known: bool = True,
+        users: Iterable[User] = (),
+        referenced: Iterable[Message] = (),
     ) -> None:
-        """Take in a message as an event showed it whole; `created` for a new one, which proves a range."""
+        """Take in a message as an event showed it whole; `created` for a new one, which proves a range.
+
+        `nick_known` says that the author's name is the one in the guild.
+        """
         key = Key(message.channel_id, message.message_id)
         if created and self.depth >= self._capacity and key not in self._pending.messages:
             self.dropped += 1
@@ -103,9 +112,11 @@ class LiveWriter:
             return
         if key in self._pending.deleted:
             return
-        self._pending.messages[key] = Incoming(message, 0, nick_known=True)
+        self._pending.messages[key] = Incoming(message, 0, live=True, nick_known=nick_known)
         for copy in referenced:
-            self._pending.messages.setdefault(Key(copy.channel_id, copy.message_id), Incoming(copy, 0, partial=True))
+            self._pending.messages.setdefault(
+                Key(copy.channel_id, copy.message_id), Incoming(copy, 0, live=True, partial=True)
+            )
         self._pending.users |= {user.user_id: user for user in users}
         if created and (claim := self.ranges.message(*key)) is not None:
             self._claim(key.channel_id, claim)
@@ -118,7 +129,7 @@ class LiveWriter:
         waiting = self._pending.messages.get(key)
         if waiting is None:
             nobody = Message(key.channel_id, key.message_id, author_id=0, author_name="", content="")
-            self._pending.messages[key] = Incoming(nobody, 0, nick_known=True, patch=patch)
+            self._pending.messages[key] = Incoming(nobody, 0, live=True, patch=patch)
         elif waiting.patch is None:
             self._pending.messages[key] = replace(waiting, message=patch(waiting.message))
         else:

@@ -74,7 +74,7 @@ class Watch:
         self._live = live
         self._wake = wake
         self._channels: dict[int, FoundChannel] = {}
-        self._shards: dict[int, int] = {}
+        self._heard: dict[int, tuple[int, int | None]] = {}
         self._told: list[LiveEvent] = []
 
     def take(self, event: LiveEvent) -> None:
@@ -86,7 +86,7 @@ class Watch:
                 if self._wanted(channel_id, guild_id):
                     self._live.deleted(Key(channel_id, message_id) for message_id in message_ids)
             case SessionBegan(shard_id=shard_id):
-                self._end(channel for channel, shard in self._shards.items() if shard == shard_id)
+                self._end(self._of_shard(shard_id))
                 self.needs.add(everything=True)
                 self._tell(event)
             case SessionResumed():
@@ -119,7 +119,7 @@ class Watch:
         channel_id = message.channel_id
         if not self._wanted(channel_id, event.guild_id):
             return
-        self._shards[channel_id] = event.shard_id
+        self._heard[channel_id] = event.shard_id, event.guild_id
         if event.partial is not None:
             key = Key(channel_id, message.message_id)
             self._live.patched(key, partial(patched, partial=event.partial))
@@ -141,7 +141,7 @@ class Watch:
         elif event.guild_id is not None:
             self._lose(self._of_guild(event.guild_id))
         else:
-            self._lose(channel for channel, shard in list(self._shards.items()) if shard == event.shard_id)
+            self._lose(self._of_shard(event.shard_id))
 
     # places
 
@@ -181,10 +181,14 @@ class Watch:
     def _remember(self, shard_id: int, channels: Iterable[FoundChannel]) -> None:
         for found in channels:
             self._channels[found.channel.channel_id] = found
-            self._shards[found.channel.channel_id] = shard_id
+            self._heard[found.channel.channel_id] = shard_id, found.channel.guild_id
 
     def _of_guild(self, guild_id: int) -> list[int]:
-        return [channel_id for channel_id, found in self._channels.items() if found.channel.guild_id == guild_id]
+        """Return the channels of a guild, those too that nobody introduced before their first message."""
+        return [channel_id for channel_id, (_, guild) in self._heard.items() if guild == guild_id]
+
+    def _of_shard(self, shard_id: int) -> list[int]:
+        return [channel_id for channel_id, (shard, _) in self._heard.items() if shard == shard_id]
 
     def _tell(self, event: LiveEvent) -> None:
         self._told.append(event)

@@ -185,3 +185,14 @@ async def test_what_waits_is_written_when_it_is_stopped(setting: Setting) -> Non
         await running
     await setting.live.close()
     assert set(await setting.rows()) == {1_100}
+
+
+async def test_an_edit_told_live_keeps_reactions_and_the_nick(setting: Setting) -> None:
+    live = setting.live
+    reactions = [{"count": 2, "emoji": {"name": "x"}}]
+    live.message(message(1_100, author_name="Annie", extra={"reactions": reactions}), created=True)
+    await live.flush()
+    live.message(message(1_100, "edited", author_name="ann"), created=False, nick_known=False)
+    await live.flush()
+    row = (await archived(setting.database, CHANNEL))[1_100]
+    assert (row.content, row.author_name, row.extra) == ("edited", "Annie", {"reactions": reactions})
