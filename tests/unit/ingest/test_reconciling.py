@@ -52,7 +52,7 @@ gaps = st.lists(st.tuples(ids, st.integers(1, 600)).map(lambda g: (g[0], g[0] + 
     history=st.sets(ids, max_size=60),
     gaps=gaps,
     script=changes,
-    page_limit=st.integers(1, 7),
+    page_limit=st.integers(2, 7),
     known_most=st.integers(3, 9),
     limit=st.none() | st.integers(1, 40),
     data=st.data(),
@@ -96,7 +96,7 @@ def test_whatever_changes_meanwhile_not_one_valid_row_is_lost(  # noqa: PLR0917 
 @given(
     history=st.sets(ids, min_size=1, max_size=60),
     gaps=gaps,
-    page_limit=st.integers(1, 7),
+    page_limit=st.integers(2, 7),
     known_most=st.integers(3, 9),
     limit=st.none() | st.integers(1, 70),
     data=st.data(),
