@@ -5,12 +5,18 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from junkie_cli import config
 from junkie_cli.config import Settings
 from junkie_cli.db.database import Database, open_database
 from tests import postgres
+
+# A check of a change must fail for that change alone; new examples are looked for on developers' machines.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:
