@@ -3,7 +3,7 @@
 Invariant: one transaction per batch holds its rows, their authors and what they prove, so that there is never coverage
 without rows. It first locks the status rows of its channels, in id order, in a statement of its own; only then does it
 read tombstones, rules and rows. (Otherwise a page that was read before a deletion and committed after it would bring the
-message back.) What changes is decided by `reconcile`, which is pure. The work may run more than once (the database
+message back.) What changes is decided by `reconcile` and `copies`, which are pure. The work may run more than once (the database
 retries it after a deadlock or a lost connection) and gives the same result.
 """
 
@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Coverage, Range
+from junkie_cli.db import copies
 from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
@@ -142,12 +143,20 @@ class Writer:
         for deletion in batch.deletions:
             if deletion.cause != "inferred":
                 messages.pop(deletion.key, None)
-        state = await _read_under_locks(connection, batch, messages)
+        origins = {
+            key: origin
+            for key, incoming in messages.items()
+            if (origin := copies.origin_of(incoming.message)) is not None
+        }
+        state = await _read_under_locks(connection, batch, messages, [origin.key for origin in origins.values()])
+        if origins:
+            messages = copies.strip(messages, origins, lambda origin: self._dropped(origin, state, messages))
         decision = decide(
             messages, stored=state.stored, tombstones=state.tombstones, rules=state.rules, places=state.places
         )
-        deletions = _effective([*batch.deletions, *state.unshown], state, decision)
-        grown = dict.fromkeys(state.places, 0)
+        forgotten = [Deletion(incoming.key, incoming.seen, "forget") for incoming in decision.ruled_out]
+        deletions = _effective([*batch.deletions, *state.unshown, *forgotten], state, decision)
+        grown = dict.fromkeys(batch.channel_ids, 0)
         for incoming in decision.new:
             grown[incoming.message.channel_id] += 1
         for key in decision.taken_back:
@@ -172,6 +181,14 @@ class Writer:
             held=held,
         )
 
+    def _dropped(self, origin: copies.Origin, state: "_State", messages: Mapping[Key, Incoming]) -> bool:
+        """Say whether the content of a message was dropped, or may not be stored."""
+        tombstone = state.tombstones.get(origin.key)
+        if tombstone is not None and (self._purge or tombstone.cause == "forget"):
+            shown = messages.get(origin.key)
+            return shown is None or not tombstone.yields_to(shown.seen)
+        return any(origin.ruled_out(rule, state.places.get(origin.key.channel_id)) for rule in state.rules)
+
     async def _apply(
         self, connection: "AsyncConnection[Any]", decision: Decision, deletions: Sequence[Deletion]
     ) -> None:
@@ -195,9 +212,9 @@ class Writer:
             query("upsert_tombstones"),
             keys | {"seens": integers(d.seen for d in deletions), "causes": texts(d.cause for d in deletions)},
         )
-        if self._purge:
-            await connection.execute(query("delete_messages"), keys)
-            await connection.execute(query("delete_revisions"), keys)
+        purged = [d.key for d in deletions if self._purge or d.cause == "forget"]
+        if purged:
+            await purge(connection, purged)
 
 
 @dataclass(slots=True)
@@ -210,6 +227,16 @@ class _State:
     rules: list[Rule]
     stored: dict[Key, Stored]
     unshown: list[Deletion] = field(default_factory=list)
+
+
+async def purge(connection: "AsyncConnection[Any]", keys: Collection[Key]) -> None:
+    """Drop messages, their revisions and every copy of their content, in a transaction that locked their channels."""
+    columns = _keys(keys)
+    await connection.execute(query("delete_messages"), columns)
+    await connection.execute(query("delete_revisions"), columns)
+    originals = {"originals": texts(str(message_id) for _, message_id in keys)}
+    await connection.execute(query("purge_copies_in_revisions"), originals)
+    await connection.execute(query("purge_copies"), originals)
 
 
 async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch, state: _State) -> None:
@@ -225,16 +252,21 @@ async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch,
 
 
 async def _read_under_locks(
-    connection: "AsyncConnection[Any]", batch: Batch, messages: Mapping[Key, Incoming]
+    connection: "AsyncConnection[Any]",
+    batch: Batch,
+    messages: Mapping[Key, Incoming],
+    originals: Collection[Key],
 ) -> _State:
+    """Lock the channels of a batch, and those whose messages it repeats, as far as they are known; then read."""
     channel_ids = batch.channel_ids
-    keys = _keys([*messages, *(deletion.key for deletion in batch.deletions)])
+    locking = integers(sorted({*channel_ids, *(key.channel_id for key in originals)}))
+    keys = _keys({**dict.fromkeys(messages), **{d.key: None for d in batch.deletions}, **dict.fromkeys(originals)})
     for _ in range(2):
         # Both are sent together; still each statement has a snapshot of its own, the second one taken under the locks.
-        locked = await connection.execute(query("lock_channels"), {"channel_ids": integers(channel_ids)})
+        locked = await connection.execute(query("lock_channels"), {"channel_ids": locking})
         met = await connection.execute(query("meet"), keys)
         places = await locked.fetchall()
-        if len(places) == len(channel_ids):
+        if {place[0] for place in places}.issuperset(channel_ids):
             break
         await connection.execute(query("ensure_status"), {"channel_ids": integers(channel_ids)})
     else:

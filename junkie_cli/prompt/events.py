@@ -162,7 +162,9 @@ def _purchased(_: str, of: Mapping[str, Any], view: View) -> str:
 
 
 def _poll_result(_: str, of: Mapping[str, Any], view: View) -> str:
-    embed = next(iter(payload.records(of, "embeds")), payload.NOTHING)
+    embed = next(iter(payload.records(of, "embeds")), None)
+    if embed is None:
+        return "a poll closed"
     values = field_values(embed)
     question = view.line(values.get("poll_question_text", ""))
     words = f'the poll "{question}" closed' if question else "a poll closed"

@@ -127,7 +127,11 @@ def _forwards(extra: Mapping[str, Any], view: View) -> Iterator[str]:
     channel = view.mentions.channel(source, extra) if source is not None else None
     # The forwarded text begins after the first closing bracket.
     opening = f"[Forwarded: from {channel.replace(']', CLOSING_BRACKET)}]" if channel else "[Forwarded]"
-    for snapshot in payload.records(extra, "message_snapshots"):
+    snapshots = payload.records(extra, "message_snapshots")
+    if not snapshots and payload.number(payload.record(extra, "message_reference"), "type") == _FORWARD:
+        # The content went with the message that it belonged to.
+        yield f"{opening} [Empty message]"
+    for snapshot in snapshots:
         message = payload.record(snapshot, "message")
         # Discord's forwards hold no forwards; without this, a forged payload could nest without end.
         flat = {key: value for key, value in message.items() if key != "message_snapshots"}

@@ -92,6 +92,22 @@ DELETE FROM junkie.revisions AS r
 USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
 WHERE r.channel_id = u.channel_id AND r.message_id = u.message_id
 
+-- purge_copies --
+-- Drop what forwards, and the results of polls, repeat of messages whose content is dropped.
+UPDATE junkie.messages AS m
+SET extra = m.extra - CASE WHEN m.type = 46 THEN 'embeds' ELSE 'message_snapshots' END
+WHERE (m.extra ? 'message_snapshots' OR m.type = 46)
+    AND m.extra #>> '{message_reference,message_id}' = ANY(%(originals)s::text[])
+
+-- purge_copies_in_revisions --
+-- The same in their earlier texts.
+UPDATE junkie.revisions AS r
+SET extra = r.extra - CASE WHEN m.type = 46 THEN 'embeds' ELSE 'message_snapshots' END
+FROM junkie.messages AS m
+WHERE (m.extra ? 'message_snapshots' OR m.type = 46)
+    AND m.extra #>> '{message_reference,message_id}' = ANY(%(originals)s::text[])
+    AND r.channel_id = m.channel_id AND r.message_id = m.message_id
+
 -- upsert_tombstones --
 -- Mark messages as deleted; what is final stays, what was inferred may become final.
 INSERT INTO junkie.tombstones AS t (channel_id, message_id, seen, cause)

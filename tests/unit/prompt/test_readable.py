@@ -121,6 +121,10 @@ CASES: dict[str, tuple[str, str]] = {
         ),
         "[Forwarded] [Empty message]",
     ),
+    "forward of a message that was deleted": (
+        shown(message_reference={"type": 1, "channel_id": "5", "message_id": "8"}),
+        "[Forwarded: from #general] [Empty message]",
+    ),
     "forward from a hostile channel": (
         shown(message_reference={"type": 1, "channel_id": "6"}, message_snapshots=[{"message": {"content": "x"}}]),
         "[Forwarded: from #odd］ ［Poll： name] x",
@@ -271,7 +275,8 @@ CASES: dict[str, tuple[str, str]] = {
         shown(kind=46, embeds=[{"fields": embed_fields(poll_question_text="Q", victor_answer_votes="1", total_votes="2")}]),
         '[Event: the poll "Q" closed: a tie at 1 of 2 votes]',
     ),
-    "46, bare": (shown(kind=46), "[Event: a poll closed without votes]"),
+    "46, no votes": (shown(kind=46, embeds=[{"fields": []}]), "[Event: a poll closed without votes]"),
+    "46, bare": (shown(kind=46), "[Event: a poll closed]"),
     "55": (shown(kind=55), "[Event: upgraded streaming to HD]"),
     "63": (shown(":blob:", 63), '[Event: added the emoji ":blob:"]'),
     "unknown type": (shown("some words", 4711), "some words [Event: a message of type 4711]"),
