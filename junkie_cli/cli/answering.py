@@ -4,9 +4,8 @@ Invariant: stdout gets the prompt's bytes and nothing else, and none at all if t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from junkie_cli import snowflake
 from junkie_cli.cli.context import ContextOptions
@@ -24,20 +23,19 @@ from junkie_cli.errors import (
     JunkieError,
     UsageError,
 )
-from junkie_cli.ingest.events import Event, PageStored
 from junkie_cli.ingest.window import Lack, Window, assess
 from junkie_cli.models import ChannelType, Message
 from junkie_cli.prompt.timestamps import Clock
 
 if TYPE_CHECKING:
-    from junkie_cli.db.reconcile import Key
+    from junkie_cli.db.history import Key
+    from junkie_cli.ingest.events import Emit, Event
 
 _REPLY: Final = 19
 _TELL_EVERY: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieved:
+class Retrieved(NamedTuple):
     """What was read, and why Discord could not be asked if it should have been."""
 
     reading: Reading
@@ -160,11 +158,13 @@ def lacking(reading: Reading, options: ContextOptions) -> Lack:
     )
 
 
-def reporter() -> Callable[[Event], None]:
+def reporter() -> "Emit":
     """Return what says on stderr how far a long fetch has come."""
+    from junkie_cli.ingest.events import PageStored
+
     fetched = 0
 
-    def emit(event: Event) -> None:
+    def emit(event: "Event") -> None:
         nonlocal fetched
         if isinstance(event, PageStored):
             before, fetched = fetched, fetched + event.fetched

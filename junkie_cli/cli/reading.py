@@ -5,13 +5,11 @@ and all of it is of one moment of the archive.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from junkie_cli.coverage import Range
-from junkie_cli.db.history import History, Naming, Place, Singles, Snapshot, Stretch
-from junkie_cli.db.reconcile import Key
+from junkie_cli.db.history import History, Key, Naming, Place, Singles, Snapshot, Stretch
 from junkie_cli.ingest.window import Window
 from junkie_cli.models import ChannelType, Message
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
@@ -21,8 +19,7 @@ from junkie_cli.prompt.readable import reply_target
 _UNKNOWN: Final = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(NamedTuple):
     """What a prompt is to be made of.
 
     `given` is the current message if it is a text of the user's, not the archive's. `starter` says that a thread begins
@@ -37,8 +34,7 @@ class Question:
     bots: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What the archive has of it. `messages` are those of the window, oldest first, the current one among them or not.
 
     `current_absent` says that the wanted current message is known not to exist. `missing` are the keys of messages that the
@@ -49,13 +45,13 @@ class Reading:
     question: Question
     place: Place
     messages: list[Message]
+    naming: Naming
+    known: dict[int, Message]
     current: Message | None
     current_absent: bool = False
     starter: Message | None = None
     reply: ReplyTarget | None = None
-    known: dict[int, Message] = field(default_factory=dict)
     deleted: frozenset[int] = frozenset()
-    naming: Naming
     missing: frozenset[Key] = frozenset()
     beside: frozenset[Key] = frozenset()
     edited_since: int = 0
@@ -119,20 +115,20 @@ async def read(history: History, question: Question, absent: Collection[Key] = (
         return await _Reader(snapshot, question, frozenset(absent)).read()
 
 
-@dataclass(slots=True)
 class _Reader:
-    snapshot: Snapshot
-    question: Question
-    absent: frozenset[Key]
+    def __init__(self, snapshot: Snapshot, question: Question, absent: frozenset[Key]) -> None:
+        self.snapshot = snapshot
+        self.question = question
+        self.absent = absent
 
     async def read(self) -> Reading:
         question, window = self.question, self.question.window
-        own = None if window.message_id is None else Key(window.channel_id, window.message_id)
+        own = None if window.message_id is None else (window.channel_id, window.message_id)
         stretch = Stretch(channel_id=window.channel_id, lo=window.lo, hi=window.hi, most=window.wanted)
         place, messages, singles = await self.snapshot.stretch(stretch, () if own is None else (own,))
         if window.answers_newest and not messages and window.lo > window.channel_id:
             # The newest message is answered though it is older than what is wanted of the history.
-            stretch = replace(stretch, lo=window.channel_id, most=1)
+            stretch = stretch._replace(lo=window.channel_id, most=1)
             _, messages, _ = await self.snapshot.stretch(stretch)
         current = question.given
         if own is not None:
@@ -149,6 +145,7 @@ class _Reader:
             current=current,
             current_absent=own is not None and self._is_deleted(place, own, singles),
             naming=Naming({}, {}, {}, frozenset()),
+            known={},
         )
         return await self._with_others(reading)
 
@@ -163,9 +160,9 @@ class _Reader:
         end = window.hi if current is None or question.given is not None else current.message_id
         have = {message.message_id for message in reading.messages}
         referred = {number for number in asked.messages if number < end and number not in have}
-        keys = {Key(window.channel_id, number) for number in referred}
+        keys = {(window.channel_id, number) for number in referred}
         if parent_id is not None:
-            keys |= {Key(parent_id, number) for number in referred}
+            keys |= {(parent_id, number) for number in referred}
         starters = self._starters(reading, parent_id)
         authors = {message.author_id for message in shown} if question.bots else set()
         singles, naming = await self.snapshot.look_up(
@@ -175,22 +172,21 @@ class _Reader:
         if starter is not None:
             (starter,) = await self._as_they_were([starter])
         places = [window.channel_id] if parent_id is None else [window.channel_id, parent_id]
-        reply = await self._reply(reading, [Key(each, target) for each in places if target is not None], end, singles)
+        reply = await self._reply(reading, [(each, target) for each in places if target is not None], end, singles)
         others = [message for message in (starter, reply.message if reply else None) if message is not None]
         naming = await self._name(naming, asked, wanted(others))
         edited_since, deleted_since = await self._changes(reading, [*shown, *others])
-        deleted = {key.message_id for key in singles.deleted | self.absent}
-        deleted |= {number for number in referred if self._is_deleted(place, Key(window.channel_id, number), singles)}
+        deleted = {message_id for _, message_id in singles.deleted | self.absent}
+        deleted |= {number for number in referred if self._is_deleted(place, (window.channel_id, number), singles)}
         missing = set()
         if reply is not None and reply.message is None and not reply.deleted and reply.message_id < end:
-            missing.add(Key(window.channel_id, reply.message_id))
+            missing.add((window.channel_id, reply.message_id))
         beside = starters if starter is None and not (starters & singles.deleted) else frozenset()
-        return replace(
-            reading,
+        return reading._replace(
             starter=starter,
             reply=reply,
-            known={key.message_id: message for key, message in singles.messages.items()},
-            deleted=frozenset(deleted - {key.message_id for key in singles.messages}),
+            known={message.message_id: message for message in singles.messages.values()},
+            deleted=frozenset(deleted - {message_id for _, message_id in singles.messages}),
             naming=naming,
             missing=frozenset(missing),
             beside=frozenset(key for key in beside if not self._is_deleted(place, key, singles)),
@@ -202,7 +198,7 @@ class _Reader:
         """Return what is known of the reply's target; in a thread it may stand in the parent, as the starter does."""
         if not keys:
             return None
-        target = keys[0].message_id
+        _, target = keys[0]
         found = next((message for message in reading.messages if message.message_id == target), None)
         if found is None and target < end:
             found = next((singles.messages[key] for key in keys if key in singles.messages), None)
@@ -219,13 +215,14 @@ class _Reader:
             return frozenset()
         if channel.type == ChannelType.PRIVATE_THREAD:
             return frozenset()
-        return frozenset({Key(parent_id, channel.channel_id), Key(channel.channel_id, channel.channel_id)})
+        return frozenset({(parent_id, channel.channel_id), (channel.channel_id, channel.channel_id)})
 
     def _is_deleted(self, place: Place, key: Key, singles: Singles) -> bool:
         """Say whether a message is known not to exist: by its tombstone, by Discord's word, or as coverage lacks nothing."""
         if key in singles.messages:
             return False
-        covered = key.channel_id == place.state.channel_id and not place.ruled and key.message_id in place.state.covered
+        channel_id, message_id = key
+        covered = channel_id == place.state.channel_id and not place.ruled and message_id in place.state.covered
         return key in singles.deleted or key in self.absent or covered
 
     async def _name(self, naming: Naming, asked: Wanted, more: Wanted) -> Naming:

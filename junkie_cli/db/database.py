@@ -12,14 +12,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.adapt import AdaptersMap
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
 
 from junkie_cli.config import Settings
 from junkie_cli.db import conninfo, failures, migrations
@@ -28,6 +27,9 @@ from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.queries import query
 from junkie_cli.db.text import load_json
 from junkie_cli.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from psycopg_pool import AsyncConnectionPool
 
 MINIMUM_VERSION: Final = 140_000
 """PostgreSQL 14, as `server_version` numbers it: the first one with multiranges."""
@@ -58,7 +60,7 @@ class Database:
     def __init__(
         self,
         address: Address,
-        pool: AsyncConnectionPool[Connection],
+        pool: "AsyncConnectionPool[Connection]",
         server: EmbeddedServer | None,
         *,
         patience: float,
@@ -139,7 +141,7 @@ class Database:
             while True:
                 try:
                     connection = await stack.enter_async_context(self._borrowed())
-                    await AsyncConnectionPool.check_connection(connection)
+                    await self._pool.check_connection(connection)
                     break
                 except psycopg.Error as error:
                     await stack.aclose()
@@ -302,7 +304,10 @@ async def connect(address: Address) -> Connection:
     return connection
 
 
-def _pool(address: Address, size: int) -> AsyncConnectionPool[Connection]:
+def _pool(address: Address, size: int) -> "AsyncConnectionPool[Connection]":
+    # A prompt needs one connection and no pool.
+    from psycopg_pool import AsyncConnectionPool
+
     return AsyncConnectionPool(
         address.conninfo,
         kwargs=_options(),

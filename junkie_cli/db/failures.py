@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors, pq
-from psycopg_pool import PoolTimeout
 
 from junkie_cli.db.conninfo import Address
 from junkie_cli.db.queries import query
@@ -71,7 +70,7 @@ _TABLE: Final[dict[type[psycopg.Error], _Words]] = {
 def lost(error: psycopg.Error, connection: AsyncConnection[Any] | None = None) -> bool:
     """Tell whether the connection is gone, so that another one may do better."""
     state = error.sqlstate or ""
-    ended = isinstance(error, PoolTimeout) or state in _ENDED or state.startswith("08")
+    ended = _no_connection(error) or state in _ENDED or state.startswith("08")
     return ended or (connection is not None and connection.closed)
 
 
@@ -81,7 +80,7 @@ def explain(error: psycopg.Error, address: Address) -> DatabaseError:
     for kind, words in _TABLE.items():
         if isinstance(error, kind):
             return words.kind(f"{address.place} {words.what.format(reason=reason)}", hint=words.next)
-    if isinstance(error, PoolTimeout):
+    if _no_connection(error):
         return DatabaseUnavailable(f"{address.place} gives no connection", hint="see whether the server is up and well")
     if lost(error) or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None):
         return DatabaseUnavailable(
@@ -142,6 +141,13 @@ async def _missing_database(address: Address) -> str | None:
         # Then it is not known, and the server's own words have to do.
         return None
     return name if name and row == (False,) else None
+
+
+def _no_connection(error: psycopg.Error) -> bool:
+    """Tell whether the pool gave no connection. A command without one need not import it before."""
+    from psycopg_pool import PoolTimeout
+
+    return isinstance(error, PoolTimeout)
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -84,12 +84,12 @@ class Filler:
             if locked:
                 await self.presence.unlock(channel_id)
 
-    async def fetch_singles(self, keys: Collection[Key]) -> bool:
+    async def fetch_singles(self, keys: Collection[tuple[int, int]]) -> bool:
         """Fetch messages by themselves, each at most once, and store them. Returns whether there were any to ask for.
 
         A channel that can't be read keeps only its own messages back.
         """
-        untried = sorted(set(keys) - self._tried)
+        untried = sorted({Key(*key) for key in keys} - self._tried)
         for key in untried:
             try:
                 await self._fetch_single(key)

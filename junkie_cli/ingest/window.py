@@ -5,18 +5,16 @@ user allows and nobody keeps it fresh.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from junkie_cli import snowflake
 from junkie_cli.coverage import Range
-from junkie_cli.db.history import Place
-from junkie_cli.db.reconcile import Key
+from junkie_cli.db.history import Key, Place
 from junkie_cli.models import Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """The stretch of a channel that a prompt shows: the newest `most` messages (None: all) not below the id `floor`.
 
     It ends below the message that is answered, `message_id`, if there is one, else below the id `before`, else at the
@@ -64,8 +62,7 @@ class Window:
         return covered.gaps(lo, min(max(ends), self.hi))
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(NamedTuple):
     """What the archive lacks for a prompt. True if Discord should be asked.
 
     `window` says that the stretch itself is unknown, has gaps or is too old; `singles` are messages that the prompt needs

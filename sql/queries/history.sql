@@ -2,8 +2,8 @@
 -- those that a rule of `forget` keeps out, show nowhere.
 
 -- history_place --
--- Where a channel hangs and stands, what the time is, whether a live `serve` has kept it since that began, and whether
--- `forget` has rules.
+-- Where a channel hangs and stands, what the time is, whether a live `serve` has kept it since that began, whether `forget`
+-- has rules, and whether anything of the channel may be hidden.
 SELECT
     now() AS at,
     EXISTS (
@@ -14,6 +14,7 @@ SELECT
             AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = w.backend_pid)
     ) AS served,
     EXISTS (SELECT FROM junkie.exclusions) AS ruled,
+    EXISTS (SELECT FROM junkie.tombstones AS t WHERE t.channel_id = one.channel_id) AS buried,
     c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.archived_at,
     g.name AS guild_name,
     s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated
@@ -23,8 +24,16 @@ LEFT JOIN junkie.guilds AS g ON g.guild_id = c.guild_id
 LEFT JOIN junkie.channel_status AS s ON s.channel_id = one.channel_id
 
 -- history_messages --
--- The newest `most` (NULL: all) visible messages of a channel with ids in [lo, hi), newest first.
-SELECT m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
+-- The newest `most` (NULL: all) messages with ids in [lo, hi) of a channel of which nothing is hidden, newest first.
+SELECT m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
+FROM junkie.messages AS m
+WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
+ORDER BY m.message_id DESC
+LIMIT %(most)s
+
+-- history_visible_messages --
+-- The same for any channel.
+SELECT m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
 FROM junkie.messages AS m
 WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
     AND NOT EXISTS (

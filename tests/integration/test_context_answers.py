@@ -105,14 +105,15 @@ class TestReplyTarget:
         await archive.channel()
         messages = talk(9)
         messages[-1] = replace(messages[-1], type=19, reply_to=target)
-        if how.get("ruled"):
-            await archive.execute("INSERT INTO junkie.exclusions (user_id) VALUES (222)")
         if how.get("covered", True):
             await archive.whole(messages)
         else:
             await archive.store(messages, covered=(messages[5].message_id, messages[-1].message_id + 1))
         if how.get("deleted"):
             await archive.delete(target, purge=not how.get("keep"))
+        if how.get("ruled"):
+            # The rule is there, and a row that it should have removed.
+            await archive.execute("INSERT INTO junkie.exclusions (user_id) VALUES (222)")
         answer = await archive.context(limit=2, offline=True)
         return answer.stdout.split("The user is replying to:\n")[1].split("\n----")[0]
 
@@ -162,7 +163,6 @@ class TestHidden:
         await archive.channel()
         await archive.whole(talk(5))
         await archive.execute("INSERT INTO junkie.exclusions (user_id) VALUES (0)")
-        # The rule is there, and rows that it should have removed.
         await archive.execute(f"UPDATE junkie.exclusions SET {'' if 'user' in rule else 'user_id = NULL, '}{rule}")
         answer = await archive.context(offline=True)
         if shown is None:

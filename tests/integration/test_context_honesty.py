@@ -289,7 +289,7 @@ class TestOneMoment:
         await archive.channel()
         messages = await archive.whole(talk(3))
         async with open_history(archive.settings()) as history, history.snapshot() as snapshot:
-            stretch = Stretch(channel_id=CHANNEL, lo=CHANNEL, most=10)
+            stretch = Stretch(CHANNEL, CHANNEL, snowflake.MAX, 10)
             _, first, _ = await snapshot.stretch(stretch)
             await archive.delete(messages[0].message_id)
             await archive.store([message("Bob", 222, "late")], covered=(CHANNEL, snowflake.MAX))
