@@ -6,7 +6,7 @@ messages win: it holds as many of them as fit, without a hole.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from junkie_cli.errors import UsageError
 from junkie_cli.prompt.layout import Layout
@@ -17,8 +17,7 @@ Count = Callable[[Sequence[str]], list[int]]
 _CHUNK = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """A finished prompt: `shown` messages of history in it, `dropped` for the budget; `tokens` is None if not counted."""
 
     text: str

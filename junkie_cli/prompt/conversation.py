@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from junkie_cli import snowflake
 from junkie_cli.coverage import Range
@@ -17,8 +17,7 @@ DM: Final = "DM"
 """What stands for the channel's and the guild's name in a direct message."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyTarget:
+class ReplyTarget(NamedTuple):
     """The message that the current one answers: found (`message` is set), deleted, or not archived."""
 
     message_id: int

@@ -2,13 +2,12 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from junkie_cli.prompt.conversation import Conversation, Gap
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """`pieces` has one text for each message of the history, oldest first, of about its share in the prompt.
 
     `compose(n)` returns the whole prompt without the n oldest messages, 0 <= n <= len(pieces).

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from junkie_cli.models import Message
 from junkie_cli.prompt import payload
@@ -46,8 +46,7 @@ class Names:
     roles: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The ids that some messages mention or refer to: what to look up before they are shown."""
 
     users: frozenset[int]

@@ -13,9 +13,8 @@ characters their code point in angle quotes (U+2039, U+203A), our own syntax its
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 KINDS: Final = (
     "Activity",
@@ -148,8 +147,7 @@ def indent(text: str) -> str:
     return text.replace("\n", "\n  ") if "\n" in text else text
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """What is done to text that people wrote before it is shown: texts, single lines, names of speakers."""
 
     text: Callable[[str], str]
