@@ -76,6 +76,7 @@ class Watch:
         self._channels: dict[int, FoundChannel] = {}
         self._heard: dict[int, tuple[int, int | None]] = {}
         self._told: list[LiveEvent] = []
+        self._settling = asyncio.Lock()
 
     def take(self, event: LiveEvent) -> None:
         """Take an event in."""
@@ -98,9 +99,10 @@ class Watch:
 
     async def settle(self, places: Places) -> None:
         """Store what was told of places since the last call. Raises DatabaseError; then it is stored by the next call."""
-        while self._told:
-            await self._store(self._told[0], places)
-            self._told.pop(0)
+        async with self._settling:
+            while self._told:
+                await self._store(self._told[0], places)
+                self._told.pop(0)
 
     def known(self, channel_ids: Iterable[int]) -> list[FoundChannel]:
         """Return the channels of that list of which the gateway has told, and that may be read and are wanted."""

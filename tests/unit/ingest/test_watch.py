@@ -1,5 +1,6 @@
 """Each of the reasons that end a live range, and the one that does not."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -164,3 +165,18 @@ def test_direct_messages_are_archived_only_where_they_are_named() -> None:
         setting = Setting(selection)
         setting.take(told)
         assert setting.live.depth == count
+
+
+async def test_places_are_stored_once_and_in_order_however_many_ask_for_it(setting: Setting) -> None:
+    stored: list[int] = []
+
+    class Places:
+        async def mark_gone(self, channel_id: int) -> None:
+            await asyncio.sleep(0)
+            stored.append(channel_id)
+
+    setting.watch._told.clear()
+    setting.take(*(ChannelGone(0, channel_id, GUILD) for channel_id in (CHANNEL, THREAD, OTHER)))
+    places: Any = Places()
+    await asyncio.gather(*(setting.watch.settle(places) for _ in range(3)))
+    assert stored == [CHANNEL, THREAD, OTHER]
