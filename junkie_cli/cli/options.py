@@ -94,17 +94,19 @@ def read_selection(settings: Settings, *, threads: bool = True) -> "Selection":
     return Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads)
 
 
-def read_since(text: str | None) -> int | None:
-    """Return the lowest wanted id of `--since`. Raises UsageError."""
+def read_since(text: str | None, option: str = "since") -> int | None:
+    """Return the id that a date, an id or an age stands for, such as the lowest wanted one of `--since`. Raises UsageError."""
     if text is None:
         return None
     now = datetime.now(UTC)
     try:
         since = snowflake.parse(text, now=now)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"--since: {str(error)[:120]}", hint="give 2024-01-31, an id, or an age such as 7d") from None
+        raise UsageError(
+            f"--{option}: {str(error)[:120]}", hint="give 2024-01-31, an id, or an age such as 7d"
+        ) from None
     if since > snowflake.from_datetime(now):
-        raise UsageError(f"--since: '{text}' lies in the future", hint="give a date that has passed")
+        raise UsageError(f"--{option}: '{text}' lies in the future", hint="give a date that has passed")
     return since
 
 
