@@ -6,11 +6,13 @@ contradict each other. Messages with a tombstone or kept out by a rule of `forge
 Starting fast is a promise, so records here are named tuples, which are defined in a tenth of a dataclass's time.
 """
 
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import IsolationLevel
@@ -27,7 +29,7 @@ from junkie_cli.models import Channel, Message
 Key = tuple[int, int]
 """A channel's id and a message's; `reconcile.Key` is one. (What writes is not imported for reading.)"""
 
-_Row = tuple[Any, ...]
+Row = tuple[Any, ...]
 
 
 class Stretch(NamedTuple):
@@ -86,6 +88,12 @@ class Snapshot:
 
     async def stretch(self, wanted: Stretch, keys: Collection[Key] = ()) -> tuple[Place, list[Message], Singles]:
         """Return a channel's place, messages of it, oldest first, and single messages."""
+        place, rows = await self.fetch(wanted)
+        rows.reverse()
+        return place, messages_of(wanted.channel_id, rows), await self._singles(keys)
+
+    async def fetch(self, wanted: Stretch) -> tuple[Place, list[Row]]:
+        """Return a channel's place and the rows of messages, newest first, for `messages_of`."""
         (row,) = await self._rows("history_place", channel_id=wanted.channel_id)
         at, served, ruled, buried, *rest = row
         place = _place(wanted.channel_id, rest, at, served=served, ruled=ruled)
@@ -97,8 +105,7 @@ class Snapshot:
             hi=wanted.hi,
             most=wanted.most,
         )
-        rows.reverse()
-        return place, _messages(wanted.channel_id, rows), await self._singles(keys)
+        return place, rows
 
     async def look_up(
         self,
@@ -110,7 +117,7 @@ class Snapshot:
     ) -> tuple[Singles, Naming]:
         """Return single messages and names."""
         singles = await self._singles(keys)
-        rows: Sequence[_Row] = ()
+        rows: Sequence[Row] = ()
         if users or channels or roles:
             rows = await self._rows(
                 "history_names", user_ids=_ids(users), channel_ids=_ids(channels), role_ids=_ids(roles)
@@ -154,10 +161,10 @@ class Snapshot:
             if is_deleted:
                 deleted.add((channel_id, columns[0]))
             else:
-                messages[channel_id, columns[0]] = _messages(channel_id, [columns])[0]
+                messages[channel_id, columns[0]] = messages_of(channel_id, [columns])[0]
         return Singles(messages, frozenset(deleted))
 
-    async def _rows(self, name: str, **parameters: Any) -> list[_Row]:
+    async def _rows(self, name: str, **parameters: Any) -> list[Row]:
         # Numbers and times are read quicker in binary.
         cursor = await self._connection.cursor(binary=True).execute(query(name), parameters)
         return await cursor.fetchall()
@@ -245,31 +252,26 @@ def _place(channel_id: int, columns: Sequence[Any], at: datetime, *, served: boo
 
 
 # A frozen dataclass's own constructor takes thrice as long, which is as long as it takes to fetch the row.
-_set_channel_id, _set_message_id, _set_author_id, _set_author_name, _set_content, *_SET_REST = (
-    getattr(Message, each.name).__set__ for each in fields(Message)
-)
-_set_edited_at, _set_type, _set_reply_to, _set_extra = _SET_REST
+_SETTERS: Final = tuple(getattr(Message, each.name).__set__ for each in fields(Message))
 
 
-def _messages(channel_id: int, rows: Iterable[Sequence[Any]]) -> list[Message]:
-    """Return the messages of a channel's rows, in their order."""
-    messages: list[Message] = []
-    for message_id, author_id, name, content, edited_at, kind, reply_to, extra in rows:
-        message = object.__new__(Message)
-        _set_channel_id(message, channel_id)
-        _set_message_id(message, message_id)
-        _set_author_id(message, author_id)
-        _set_author_name(message, unescape(name) if DLE in name else name)
-        _set_content(message, unescape(content) if DLE in content else content)
-        _set_edited_at(message, edited_at)
-        _set_type(message, kind)
-        _set_reply_to(message, reply_to)
-        _set_extra(message, extra)
-        messages.append(message)
+def messages_of(channel_id: int, rows: Sequence[Sequence[Any]]) -> list[Message]:
+    """Return the messages of a channel's rows, in their order; a row has all of a message's fields but its channel."""
+    messages = list(map(object.__new__, repeat(Message, len(rows))))
+    if not rows:
+        return messages
+    ids, authors, names, contents, *rest = zip(*rows, strict=True)
+    columns = [repeat(channel_id), ids, authors, _unescaped(names), _unescaped(contents), *rest]
+    for setter, column in zip(_SETTERS, columns, strict=True):
+        deque(map(setter, messages, column), maxlen=0)
     return messages
 
 
-def _naming(rows: Iterable[_Row]) -> Naming:
+def _unescaped(texts: Sequence[str]) -> Sequence[str]:
+    return [unescape(text) for text in texts] if DLE in "".join(texts) else texts
+
+
+def _naming(rows: Iterable[Row]) -> Naming:
     names: dict[str, dict[int, str]] = {"user": {}, "channel": {}, "role": {}}
     bots: set[int] = set()
     for kind, known_id, name, bot in rows:

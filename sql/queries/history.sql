@@ -11,7 +11,7 @@ SELECT
         WHERE w.command = 'serve'
             AND w.heartbeat_at > now() - interval '15 seconds'
             AND w.started_at <= s.last_updated
-            AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
     ) AS served,
     EXISTS (SELECT FROM junkie.exclusions) AS ruled,
     EXISTS (SELECT FROM junkie.tombstones AS t WHERE t.channel_id = one.channel_id) AS buried,

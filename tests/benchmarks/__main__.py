@@ -11,7 +11,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import floor, lanes, live, memory, throughput
+from tests.benchmarks import context, floor, lanes, live, memory, throughput
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "lanes": lanes.measure,
     "live": live.measure,
     "floor": floor.measure,
+    "context": context.measure,
 }
 
 
