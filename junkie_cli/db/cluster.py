@@ -7,9 +7,11 @@ Invariant: `start` and `stop` are called under the lock only (see embedded.py). 
 """
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
+import re
 import shutil
 import signal
 import stat
@@ -27,6 +29,10 @@ from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.processes import is_running
 from junkie_cli.errors import EmbeddedServerError
+
+DATABASE: Final = "junkie"
+MAINTENANCE: Final = "postgres"
+"""A database that every server has, whatever became of ours."""
 
 PORT: Final = 5432
 """Part of the socket's name only: there is no TCP."""
@@ -49,6 +55,10 @@ _LAUNCH: Final = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & printf %s "$!"'
 
 _HOME_HINT: Final = "set JUNKIE_HOME to a folder that you can write, or POSTGRES_URL to a server"
 
+_MARKS: Final = ("PANIC:", "FATAL:", "error:", "ERROR:")
+_DISK_FULL: Final = os.strerror(errno.ENOSPC)
+_EARLY: Final = re.compile(r"FATAL: +the database system is ")
+
 log = logging.getLogger(__name__)
 Wait = Callable[[float], None]
 
@@ -67,7 +77,7 @@ class Cluster:
     @property
     def url(self) -> str:
         """The libpq URI of the database; it works while the server runs."""
-        return f"postgresql://junkie@/junkie?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
+        return self._url(DATABASE)
 
     @property
     def socket_folder(self) -> Path:
@@ -92,7 +102,9 @@ class Cluster:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def connect(self, application_name: str, wait: Wait = time.sleep) -> psycopg.Connection[Any] | None:
+    def connect(
+        self, application_name: str, wait: Wait = time.sleep, *, database: str = DATABASE
+    ) -> psycopg.Connection[Any] | None:
         """Connect to the server if it runs, waiting out its start or its end; None if it does not run.
 
         Raises EmbeddedServerError if it runs and refuses.
@@ -100,7 +112,9 @@ class Cluster:
         deadline = time.monotonic() + START_PATIENCE
         while True:
             try:
-                return psycopg.connect(self.url, autocommit=True, application_name=application_name, connect_timeout=30)
+                return psycopg.connect(
+                    self._url(database), autocommit=True, application_name=application_name, connect_timeout=30
+                )
             except psycopg.OperationalError as error:
                 answer = self._ping()
                 if answer == pq.Ping.OK:
@@ -151,6 +165,9 @@ class Cluster:
         """Return the process id of the running server, None if there is none."""
         pid = _pid_in(self.data / "postmaster.pid")
         return pid if pid is not None and is_running(pid, "postgres") else None
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://junkie@/{database}?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
 
     def _ping(self) -> pq.Ping:
         # Without an end a stopped process would be waited for without end.
@@ -215,9 +232,10 @@ class Cluster:
         )
         if created.returncode == 0:
             created = who.run(
-                [programs.program("postgres"), "--single", "-D", fresh, "postgres"],
+                # Without that option a statement that failed, on a full disk say, would pass for a success.
+                [programs.program("postgres"), "--single", "-c", "exit_on_error=on", "-D", fresh, MAINTENANCE],
                 folder=self.folder,
-                text="CREATE DATABASE junkie\n",
+                text=f"CREATE DATABASE {DATABASE}\n",
             )
         if created.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -354,10 +372,17 @@ def _end(pid: int) -> bool:
 
 
 def _complaint(output: str) -> str:
-    """Return the line of a program's output that says what went wrong, to be shown, not to be understood."""
+    """Return the line of a program's output that says what went wrong, to be shown, not to be understood.
+
+    A full disk is the cause of what else is said; and a server tells also what it answered to those who asked too
+    early, which is no reason of its own.
+    """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for mark in ("FATAL:", "PANIC:", "error:", "ERROR:"):
-        for line in lines:
-            if mark in line:
-                return line.partition(mark)[2].strip()
-    return lines[-1] if lines else "it gave no reason"
+    full = [line for line in lines if _DISK_FULL in line]
+    own = [line for line in lines if not _EARLY.search(line)]
+    for some, marks in ((full, (*_MARKS, "LOG:", "WARNING:")), (own, _MARKS)):
+        for mark in marks:
+            for line in some:
+                if mark in line:
+                    return line.partition(mark)[2].strip()
+    return (full or own or ["it gave no reason"])[-1]

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import psycopg
 
-from junkie_cli.db.cluster import START_PATIENCE, Cluster
+from junkie_cli.db.cluster import MAINTENANCE, START_PATIENCE, Cluster
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 
@@ -76,7 +76,13 @@ class EmbeddedServer:
             self._anchor = self.cluster.connect(self._name("anchor"), pause)
             if self._anchor is None:
                 self.cluster.start(pause)
-                self._anchor = self.cluster.connect(self._name("anchor"), pause)
+                try:
+                    self._anchor = self.cluster.connect(self._name("anchor"), pause)
+                except BaseException:
+                    # Nobody would be left to stop it, and why it refused us matters more than how it ended.
+                    with contextlib.suppress(EmbeddedServerError):
+                        self.cluster.stop()
+                    raise
             if self._anchor is None:
                 raise EmbeddedServerError(
                     "the embedded database ended as soon as it had started", hint=f"see {self.cluster.log}"
@@ -152,7 +158,8 @@ def stop(home: Path, *, force: bool = False) -> bool:
 
 
 def _connections(cluster: Cluster) -> int:
-    connection = cluster.connect("junkie stop")
+    # Not junkie's own database: it may be missing, and the server is to be stopped all the same.
+    connection = cluster.connect("junkie stop", database=MAINTENANCE)
     if connection is None:
         return 0
     with connection:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import psycopg
 import pytest
 
 from junkie_cli.db import account, embedded
+from junkie_cli.db import cluster as cluster_module
 from junkie_cli.db.account import Account
-from junkie_cli.db.cluster import Cluster
+from junkie_cli.db.cluster import MAINTENANCE, Cluster
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.processes import is_running
 from junkie_cli.db.queries import query
@@ -386,6 +388,136 @@ def test_a_disk_that_takes_no_more(junkie_home: Path) -> None:
     assert "| set JUNKIE_HOME" in line
     assert not (junkie_home / "postgres" / "data").exists()
     assert not (junkie_home / "postgres" / "data.new").exists()
+
+
+@pytest.fixture
+def small_disk(junkie_home: Path) -> Iterator[Callable[[int], Path]]:
+    """Give a home on a disk of its own, of so many MB; called again, the disk is made that large."""
+    mounted = False
+
+    def sized(megabytes: int) -> Path:
+        nonlocal mounted
+        options = f"size={megabytes}m,mode=711" + (",remount" if mounted else "")
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(junkie_home)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            pytest.skip(f"no disk can be mounted here: {answer.stderr.strip()}")
+        mounted = True
+        return junkie_home
+
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk, and only Linux has such")
+    try:
+        yield sized
+    finally:
+        if mounted:
+            embedded.stop(junkie_home, force=True)
+            subprocess.run(["umount", str(junkie_home)], check=True)
+
+
+# One of them is full during initdb, one when junkie's database is made, one when the server starts.
+@pytest.mark.parametrize("megabytes", [36, 39, 40, 43, 46])
+async def test_a_first_start_on_a_full_disk_can_be_repeated_on_a_larger_one(
+    small_disk: Callable[[int], Path], megabytes: int
+) -> None:
+    home = small_disk(megabytes)
+    with contextlib.suppress(EmbeddedServerError):
+        await use_once(home)
+    assert Cluster(home).postmaster() is None
+    small_disk(200)
+    async with embedded_server(home) as server:
+        with client(server) as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("junkie",)
+    assert server.cluster.postmaster() is None
+
+
+@pytest.mark.parametrize("left", [0, 100_000])
+async def test_a_disk_that_has_become_full_is_named_as_the_reason(small_disk: Callable[[int], Path], left: int) -> None:
+    home = small_disk(200)
+    await use_once(home)
+    film = home / "film"
+    with film.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(home).free - left)
+    with pytest.raises(EmbeddedServerError, match="No space left on device") as caught:
+        await use_once(home)
+    assert "\n" not in caught.value.message
+    assert Cluster(home).postmaster() is None
+    film.unlink()
+    await use_once(home)
+
+
+async def test_a_failed_creation_of_the_database_leaves_no_data_folder(
+    junkie_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This one is there already, so that creating it fails after initdb has succeeded.
+    monkeypatch.setattr(cluster_module, "DATABASE", "template1")
+    with pytest.raises(EmbeddedServerError, match='database "template1" already exists'):
+        async with embedded_server(junkie_home):
+            pass
+    assert not (junkie_home / "postgres" / "data").exists()
+    assert not (junkie_home / "postgres" / "data.new").exists()
+
+
+@contextmanager
+def without_database(home: Path) -> Iterator[Cluster]:
+    """Run the server of a home, as a killed command leaves it, and let junkie's own database be missing meanwhile."""
+    cluster = Cluster(home)
+
+    def rename(old: str, new: str) -> None:
+        cluster.start()
+        connection = cluster.connect("test", database=MAINTENANCE)
+        assert connection is not None
+        with connection:
+            connection.execute(f"ALTER DATABASE {old} RENAME TO {new}".encode())
+
+    rename("junkie", "away")
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+        rename("away", "junkie")
+        cluster.stop()
+
+
+async def test_a_server_that_was_launched_and_refuses_is_ended(used_home: Path) -> None:
+    with without_database(used_home) as cluster:
+        cluster.stop()
+        with pytest.raises(EmbeddedServerError, match="refuses the connection"):
+            async with embedded_server(used_home):
+                pass
+        assert cluster.postmaster() is None
+
+
+def test_a_server_without_our_database_can_be_stopped(used_home: Path) -> None:
+    with without_database(used_home) as cluster:
+        assert cluster.postmaster() is not None
+        until(lambda: cluster_is_stopped(used_home))
+
+
+def cluster_is_stopped(home: Path) -> bool:
+    """Stop its server unless a backend that has just been left is still on the list."""
+    with contextlib.suppress(EmbeddedServerError):
+        embedded.stop(home)
+    return Cluster(home).postmaster() is None
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("LOG:  a\nFATAL:  the database system is starting up\nFATAL:  could not b\nLOG:  c", "could not b"),
+        ("FATAL:  the database system is not yet accepting connections\nLOG:  shut down", "LOG:  shut down"),
+        ("FATAL:  terminated\nPANIC:  could not write to log", "could not write to log"),
+        (
+            'FATAL:  the database system is starting up\nLOG:  can\'t write "x": No space left on device\nFATAL:  b',
+            'can\'t write "x": No space left on device',
+        ),
+        ("FATAL:  the database system is shutting down", "it gave no reason"),
+        ("sh: echo: No space left on device\nchild ended", "sh: echo: No space left on device"),
+        ("", "it gave no reason"),
+    ],
+)
+def test_the_reason_is_the_servers_own_and_a_full_disk_before_what_it_led_to(output: str, reason: str) -> None:
+    assert cluster_module._complaint(output) == reason
 
 
 # --- what is in the folder ---
