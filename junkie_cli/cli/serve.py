@@ -83,10 +83,13 @@ async def run(
     from junkie_cli.cli.lines import logged
     from junkie_cli.cli.supervisor import notify
     from junkie_cli.client.gateway import open_gateway
+    from junkie_cli.ingest.selection import Selection
     from junkie_cli.ingest.serve import Serve
 
+    # What a `serve` of everything watches, `junkie context` takes for fresh.
+    name = "serve" if run_options.sync.selection == Selection() else "serve in part"
     with logged() as emit:
-        async with opened(settings, "serve") as tools:
+        async with opened(settings, name) as tools:
             serve = Serve(run_options, tools.discord, tools.database, tools.presence, emit)
             with ExitStack() as stack:
                 if address is not None:

@@ -2,8 +2,8 @@
 -- those that a rule of `forget` keeps out, show nowhere.
 
 -- history_place --
--- Where a channel hangs and stands, what the time is, whether a live `serve` has kept it since that began, whether `forget`
--- has rules, and whether anything of the channel may be hidden.
+-- Where a channel hangs and stands, what the time is, whether a live `serve` of everything has kept it since that began,
+-- whether `forget` has rules, and whether anything of the channel may be hidden.
 SELECT
     now() AS at,
     EXISTS (

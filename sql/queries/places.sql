@@ -47,8 +47,19 @@ WHERE s.channel_id = u.channel_id AND (s.gone_at IS NOT NULL OR s.unreadable IS 
 SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
 -- mark_asked --
--- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again.
-UPDATE junkie.channel_status SET last_updated = greatest(last_updated, %(asked_at)s) WHERE channel_id = %(channel_id)s
+-- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again. Edits and deletions were
+-- not asked for: where nobody watches, they may be missing since something was last heard of it.
+UPDATE junkie.channel_status AS s
+SET last_updated = greatest(s.last_updated, %(asked_at)s),
+    unwatched_since = CASE
+        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT EXISTS (
+            SELECT FROM junkie.workers AS w
+            WHERE w.command LIKE 'serve%%' AND w.heartbeat_at > now() - interval '15 seconds'
+                AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+        ) THEN s.last_updated
+        ELSE s.unwatched_since
+    END
+WHERE s.channel_id = %(channel_id)s
 
 -- mark_unreadable --
 -- The bot may not read this channel now; nothing of it is dropped.

@@ -13,6 +13,7 @@ import pytest
 from junkie_cli.cli.context import Given
 from junkie_cli.client import session
 from junkie_cli.config import Settings
+from junkie_cli.db.reader import Reader
 from junkie_cli.emulator.entities import ChannelType
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
@@ -117,19 +118,40 @@ async def test_without_a_token_it_says_as_of_when(scene: MakeContext) -> None:
         assert answer.stderr.startswith("no bot token is set; this is the archive as of 20")
 
 
-@pytest.mark.parametrize("alive", [True, False])
-async def test_a_live_serve_keeps_it_fresh(scene: MakeContext, alive: bool) -> None:  # noqa: FBT001  a parameter
+@pytest.mark.parametrize(
+    ("command", "alive", "fresh"),
+    [("serve", True, True), ("serve", False, False), ("serve in part", True, False), ("backfill", True, False)],
+)
+async def test_a_live_serve_of_everything_keeps_it_fresh(
+    scene: MakeContext,
+    command: str,
+    alive: bool,  # noqa: FBT001  a parameter
+    fresh: bool,  # noqa: FBT001  a parameter
+) -> None:
     async with scene() as s:
         await s.backfill()
         await s.archive.execute("UPDATE junkie.channel_status SET last_updated = now() - interval '1 hour'")
         async with s.database.connection() as connection:
             await connection.execute(
                 "INSERT INTO junkie.workers (command, bot_id, host, pid, backend_pid, started_at)"
-                " VALUES ('serve', 1, 'here', 1, pg_backend_pid() + %s, now() - interval '2 hours')",
-                [0 if alive else 1_000_000],
+                " VALUES (%s, 1, 'here', 1, pg_backend_pid() + %s, now() - interval '2 hours')",
+                [command, 0 if alive else 1_000_000],
             )
             await s.context(s.first_channel)
-        assert (s.requests == 0) is alive
+        assert (s.requests == 0) is fresh
+
+
+async def test_what_nobody_watched_stays_on_record_when_it_is_fresh_again(scene: MakeContext) -> None:
+    async with scene() as s:
+        await s.backfill()
+        await s.archive.execute(
+            "UPDATE junkie.channel_status SET last_updated = now() - interval '1 hour', unwatched_since = NULL"
+        )
+        await s.context(s.first_channel)
+        state = (await Reader(s.database).channel_states([s.first_channel]))[s.first_channel]
+        assert state.unwatched_since is not None
+        assert state.last_updated is not None
+        assert state.last_updated - state.unwatched_since > timedelta(minutes=59)
 
 
 class TestWindow:
