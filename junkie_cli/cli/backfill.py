@@ -116,9 +116,11 @@ async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool
 
 
 def exit_code(summary: "Summary", *, accept_unreadable: bool) -> int:
-    """Return 3 if a channel failed, or can't be read and that was not accepted; else 0."""
+    """Return 3 if a channel failed, is another command's still, or can't be read and that was not accepted; else 0."""
     from junkie_cli.ingest.events import Outcome
 
     failed = summary.outcomes.get(Outcome.FAILED, 0)
     unreadable = 0 if accept_unreadable else summary.outcomes.get(Outcome.UNREADABLE, 0)
-    return PARTIAL if failed or unreadable else 0
+    # Whoever has it may die yet: this run can't say that it is done.
+    busy = summary.outcomes.get(Outcome.BUSY, 0)
+    return PARTIAL if failed or unreadable or busy else 0

@@ -37,7 +37,13 @@ class Places:
         roles = sorted({role.role_id: role for role in roles}.values(), key=lambda role: role.role_id)
         channels = sorted({c.channel_id: c for c in channels}.values(), key=lambda channel: channel.channel_id)
 
+        listed = [channel.channel_id for channel in channels]
+
         async def work(connection: "AsyncConnection[Any]") -> None:
+            holding = sorted(unreadable)
+            await connection.execute(query("ensure_status"), {"channel_ids": holding})
+            # Status rows first, as a batch of messages does, so that the two can't wait for each other.
+            await connection.execute(query("lock_channels"), {"channel_ids": sorted({*holding, *listed})})
             await connection.execute(
                 query("upsert_guilds"),
                 {"guild_ids": [g.guild_id for g in guilds], "names": [escape(g.name) for g in guilds]},
@@ -51,10 +57,6 @@ class Places:
                 },
             )
             await connection.execute(query("upsert_channels"), _channel_columns(channels))
-            holding = sorted(unreadable)
-            await connection.execute(query("ensure_status"), {"channel_ids": holding})
-            # Locked as a batch of messages is, so that the two can't wait for each other.
-            await connection.execute(query("lock_channels"), {"channel_ids": holding})
             if walked:
                 await connection.execute(query("advance_thread_lists"), _walked_columns(walked))
             reasons = [unreadable[channel_id] for channel_id in holding]

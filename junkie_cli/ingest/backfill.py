@@ -55,7 +55,8 @@ class BackfillOptions(RunOptions):
             return Outcome.UNCHANGED
         if run.remaining == 0:
             return Outcome.COMPLETE
-        met = self.target is not None and run.tally.held >= self.target
+        current = run.tally.current
+        met = self.target is not None and current is not None and current >= self.target
         return Outcome.TARGET_MET if met else Outcome.PARTIAL
 
 

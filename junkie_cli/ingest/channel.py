@@ -31,6 +31,7 @@ from junkie_cli.ingest.steps import (
     FindKnown,
     Goal,
     InitialFetchBegins,
+    IsThere,
     IterationBegins,
     IterationEnds,
     Phase,
@@ -41,7 +42,7 @@ from junkie_cli.ingest.steps import (
     View,
     Walk,
 )
-from junkie_cli.models import PAGE_LIMIT, Page
+from junkie_cli.models import PAGE_LIMIT, Access, Page
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
@@ -89,6 +90,9 @@ class Tally:
 
     held: int
     covered: Coverage
+    current: int | None = None
+    """How many messages the range that ends at the last id held when they were last counted: what a target is measured by."""
+
     fetched: int = 0
     new: int = 0
     edited: int = 0
@@ -231,6 +235,16 @@ class _Asked:
             return claim
         return claim.clamp(claim.lo, known[-1] + 1) if ascending else claim.clamp(known[-1], claim.hi)
 
+    def outreached_by(self, page: Page) -> bool:
+        """Say whether the page spans archived ids that were not read."""
+        known = self.draw.known
+        if len(known) < self.most or not page.ids:
+            return False
+        full = len(page.ids) == page.request.limit
+        if page.request.after is not None:
+            return not full or page.ids[0] > known[-1]
+        return not full or page.ids[-1] < known[-1]
+
     def missable(self) -> list[int]:
         """Return the archived ids that the page should show."""
         young = snowflake.from_datetime(self.draw.at - LATE)
@@ -271,20 +285,26 @@ class _Lane:
                 assert self._asked is not None
                 self._unwritten = (self._page, self._asked, action)
             case CountTop(lo, hi, most):
-                return await reader.count_between(channel_id, lo, hi, most=most)
+                self._run.tally.current = await reader.count_between(channel_id, lo, hi, most=most)
+                return self._run.tally.current
             case FindKnown(at, above, but_not):
                 return await reader.known_near(channel_id, at, above=above, but_not=but_not)
             case FindCompared():
                 return self._compared
             case ReconcileEnds(whole):
                 self._run.tally.whole = whole and self._tools.complete
-            case ReadAccess():
-                return await self._tools.discord.access(channel_id)
+            case ReadAccess() | IsThere():
+                return await self._ask_discord(action)
             case SideBySide(walks):
                 await side_by_side(*(_Lane(self._run).drive(steps) for steps in walks))
             case _:
                 self._run.report(action)
         return None
+
+    async def _ask_discord(self, action: ReadAccess | IsThere) -> Access | bool:
+        if isinstance(action, ReadAccess):
+            return await self._tools.discord.access(self._run.channel_id)
+        return await self._tools.discord.fetch_message(self._run.channel_id, action.snowflake) is not None
 
     async def _fetch_while_writing(self, fetch: Fetch) -> tuple[int, ...]:
         if self._unwritten is None:
@@ -325,9 +345,15 @@ class _Lane:
                 self._asked = _Asked(draw, self._most_known, brought, watch)
                 yield
 
-        self._run.tally.requests += 1
         discord = self._tools.discord
-        page = await discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
+        while True:
+            self._run.tally.requests += 1
+            page = await discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
+            assert self._asked is not None
+            if self._most_known == MOST_KNOWN_PER_PAGE or not self._asked.outreached_by(page):
+                break
+            # The page spans more archived rows than were read before it: read more, and ask once more.
+            self._most_known = MOST_KNOWN_PER_PAGE
         blank = self._tools.complete and any(map(may_lack_content, page.messages))
         if blank and not await discord.read_content_intent():
             raise content_intent_missing()
@@ -342,8 +368,9 @@ class _Lane:
         self._compared = Range(0, 0) if claim is None else claim
         if not store.from_empty_page:
             self._compared = asked.compared(self._compared, ascending=store.request.after is not None)
-            if self._compared != (claim or Range(0, 0)):
-                self._most_known = MOST_KNOWN_PER_PAGE
+            if claim is not None and self._compared != claim:
+                # What was not compared stays a gap: it may hold rows that Discord no longer has.
+                claim = self._compared
         batch = page_batch(
             page,
             seen=asked.draw.seen,

@@ -190,8 +190,9 @@ class Summary(Event):
 
     @property
     def successes(self) -> int:
-        """Channels that ended without trouble."""
-        return sum(count for outcome, count in self.outcomes.items() if not outcome.is_trouble)
+        """Channels that ended without trouble, less those that another command has."""
+        done = {outcome: count for outcome, count in self.outcomes.items() if not outcome.is_trouble}
+        return sum(done.values()) - done.get(Outcome.BUSY, 0)
 
     @property
     def errors(self) -> int:

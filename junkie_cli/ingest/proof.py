@@ -20,7 +20,7 @@ from typing import Any, Final
 from junkie_cli import snowflake
 from junkie_cli.coverage import Range
 from junkie_cli.errors import ChannelForbidden, MalformedPage
-from junkie_cli.ingest.steps import Action, Fetch, FindKnown, Phase, ReadAccess, Store, View
+from junkie_cli.ingest.steps import Action, Fetch, FindKnown, IsThere, Phase, ReadAccess, Store, View
 from junkie_cli.models import Access, PageRequest
 
 MALFORMED_TRIES: Final = 3
@@ -100,10 +100,10 @@ def _examine_empty(
     """Return a request and its ids that may be believed in place of an empty page.
 
     First the same request with its cursor moved just past a message that is known: where that message shows, the page
-    proves itself. A known message may have been deleted, so a second one is tried. Then the rights, read before and
-    after the empty page is asked for once more.
+    proves itself. One that does not show must be gone, else Discord shows less than it has; then a second one is tried.
+    Last the rights, read before and after the empty page is asked for once more.
 
-    Raises ChannelForbidden if the rights don't allow reading.
+    Raises ChannelForbidden if the rights don't allow reading, MalformedPage if a message is there and not shown.
     """
     tried: tuple[int, ...] = ()
     for _ in range(2):
@@ -119,6 +119,10 @@ def _examine_empty(
         beyond = bool(ids) and (ids[-1] < cursor if above else ids[0] > cursor)
         if ids and (beyond or len(ids) < shifted.limit):
             return shifted, ids
+        if known not in ids:
+            yield from _require_access()
+            if (yield IsThere(known)):
+                raise MalformedPage(f"channel {view.channel_id}: an empty page where message {known} stands")
         tried = (*tried, known)
     yield from _require_access()
     ids = yield from _fetch(view, request, phase)

@@ -33,8 +33,8 @@ def reconcile(view: View, extent: Extent, fresh: Coverage) -> Walk:
         request = PageRequest(view.channel_id, before=cursor, limit=extent.page_limit)
         ids, claim = yield from ask(view, request, Phase.RECONCILE)
         assert claim is not None
-        compared += sum(snowflake < cursor for snowflake in ids)
         part = yield FindCompared()
+        compared += sum(part.lo <= snowflake < cursor for snowflake in ids)
         if (not ids and (yield CountTop(claim.lo, cursor, 1))) or part.lo >= cursor:
             # Asked for again, the page would say no more.
             unproven = True

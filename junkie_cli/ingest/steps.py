@@ -63,6 +63,13 @@ class FindKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class IsThere:
+    """Ask Discord for one message by its id; the answer is whether it has it."""
+
+    snowflake: int
+
+
+@dataclass(frozen=True, slots=True)
 class CountTop:
     """Count the archived messages in `[lo, hi)`, up to `most`, with all that was stored so far; the answer is an int."""
 
@@ -127,6 +134,7 @@ Action = (
     | Store
     | ReadAccess
     | FindKnown
+    | IsThere
     | CountTop
     | FindCompared
     | SideBySide

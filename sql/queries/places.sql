@@ -78,6 +78,8 @@ WITH gone AS (
         )
     ORDER BY s.channel_id
     FOR UPDATE OF s
+), lists AS (
+    DELETE FROM junkie.thread_lists AS l WHERE l.parent_id = %(channel_id)s
 )
 UPDATE junkie.channel_status AS s
 SET gone_at = now(), last_updated = now()
@@ -96,11 +98,15 @@ WHERE c.guild_id = %(guild_id)s
 ORDER BY c.channel_id
 
 -- mark_left --
--- Guilds that the bot is not in any more are gone, and with them their channels.
+-- Guilds that the bot is not in any more are gone, and with them their channels. Should they come back, their lists of
+-- archived threads are walked whole.
 WITH gone AS (
     UPDATE junkie.guilds AS g SET gone_at = now(), updated_at = now()
     WHERE g.gone_at IS NULL AND g.guild_id <> ALL(%(member_of)s::bigint[])
     RETURNING g.guild_id
+), lists AS (
+    DELETE FROM junkie.thread_lists AS l USING junkie.channels AS c, gone
+    WHERE l.parent_id = c.channel_id AND c.guild_id = gone.guild_id
 ), missing AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s
@@ -155,11 +161,15 @@ UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s
 WHERE s.channel_id = %(channel_id)s AND s.unwatched_since < %(since)s
 
 -- mark_guild_gone --
--- The bot is not in this guild any more: it is gone, and with it its channels.
+-- The bot is not in this guild any more: it is gone, and with it its channels. Should it come back, its lists of archived
+-- threads are walked whole.
 WITH gone AS (
     UPDATE junkie.guilds AS g SET gone_at = coalesce(g.gone_at, now()), updated_at = now()
     WHERE g.guild_id = %(guild_id)s
     RETURNING g.guild_id
+), lists AS (
+    DELETE FROM junkie.thread_lists AS l USING junkie.channels AS c, gone
+    WHERE l.parent_id = c.channel_id AND c.guild_id = gone.guild_id
 ), missing AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s

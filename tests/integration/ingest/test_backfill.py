@@ -263,3 +263,38 @@ async def test_ranges_of_a_channel_side_by_side(scene: MakeScene, lanes: int) ->
         # Each lane's last page reaches into the next one's section.
         assert s.control.counts().messages <= 32 + 2 * lanes
         assert s.control.counts().peak >= min(lanes, 4)
+
+
+async def test_pages_that_stay_empty_where_messages_stand_are_not_believed(scene: MakeScene) -> None:
+    async with scene("1x1000") as s:
+        s.control.fault("empty", skip=3, times=4)
+        await s.backfill()
+        assert s.ended(s.first_channel).outcome == Outcome.FAILED
+        await assert_claims_hold(s.database, s.truths())
+        s.control.clear_faults()
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_more_deleted_rows_than_one_page_is_compared_with_do_not_stay(scene: MakeScene) -> None:
+    """Rows without coverage, of which most are gone when their stretch is fetched at last."""
+    async with scene("1x5000") as s:
+        channel = s.first_channel
+        s.control.set_intents(content=False)
+        await s.backfill(allow_empty_content=True)
+        s.control.set_intents(content=True)
+        ids = s.control.ids(channel)
+        s.control.bulk_delete(channel, ids[500:4000])
+        await s.backfill()
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_target_is_met_only_by_what_lies_together(scene: MakeScene) -> None:
+    async with scene("1x1000") as s:
+        channel = s.first_channel
+        s.control.set_intents(content=False)
+        await s.backfill(allow_empty_content=True)
+        s.control.set_intents(content=True)
+        await s.backfill(target=500, max_iterations=1, max_fetch_limit=100)
+        assert s.ended(channel).outcome == Outcome.PARTIAL

@@ -79,3 +79,20 @@ async def test_the_cursor_is_a_moment_of_discords_own(scene: MakeScene) -> None:
         rows = await s.database.fetch("SELECT newest FROM junkie.thread_lists")
         assert rows
         assert all(newest < datetime.now(UTC) for (newest,) in rows)
+
+
+async def test_archived_threads_come_back_with_a_guild_that_comes_back(scene: MakeScene) -> None:
+    async with scene("1x10") as s:
+        thread = s.control.add_thread(s.first_channel, "long", content="first").id
+        for n in range(250):
+            s.control.post(thread, f"message {n}")
+        s.control.archive(thread, at_ms=snowflake.to_ms(s.control.ids(thread)[-1]) + 60_000)
+        archive_threads(s, 120)
+        await s.backfill(target=2)
+        guild = s.control.world.channel(s.first_channel).guild
+        assert guild is not None
+        s.control.remove_bot(guild.id)
+        await s.backfill()
+        s.control.add_bot(guild.id)
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())

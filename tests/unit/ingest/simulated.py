@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from junkie_cli.coverage import Coverage, Range
+from junkie_cli.errors import ChannelForbidden
 from junkie_cli.ingest.planner import walk
 from junkie_cli.ingest.reconciling import reconcile
 from junkie_cli.ingest.steps import (
@@ -17,6 +18,7 @@ from junkie_cli.ingest.steps import (
     FindCompared,
     FindKnown,
     Goal,
+    IsThere,
     ReadAccess,
     ReconcileEnds,
     SideBySide,
@@ -38,11 +40,12 @@ class Discord:
     hidden: set[int] = field(default_factory=set)
     newest: int | None = None
     readable: bool = True
+    shows: bool = True
     requests: int = 0
 
     def page(self, request: PageRequest) -> list[int]:
         self.requests += 1
-        if not self.readable:
+        if not (self.readable and self.shows):
             return []
         if request.before is not None:
             return sorted((i for i in self.visible if i < request.before), reverse=True)[: request.limit]
@@ -157,6 +160,10 @@ class Lane:
             case FindKnown(at, above, but_not):
                 known = [i for i in archive.rows if i not in but_not and (i >= at if above else i <= at)]
                 self._reply = (min(known) if above else max(known)) if known else None
+            case IsThere(message_id):
+                if not discord.readable:
+                    raise ChannelForbidden("lacks a right")
+                self._reply = message_id in discord.visible
             case CountTop(lo, hi, most):
                 self._reply = min(len([i for i in archive.rows if lo <= i < hi]), most)
             case _:

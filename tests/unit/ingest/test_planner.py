@@ -47,7 +47,7 @@ def test_what_coverage_claims_is_there(  # noqa: PLR0917  hypothesis passes by n
 
     while world.script:
         remaining = len(world.script)
-        with suppress(Crash, ChannelForbidden):
+        with suppress(Crash, ChannelForbidden, MalformedPage):
             run(discord, archive, goal, world.step, pick)
         assert held(discord, archive) <= archive.excused
         if len(world.script) == remaining:
@@ -222,3 +222,26 @@ def test_lanes_fetch_everything_with_few_pages_more_than_one_would(
     assert archive.covered.covers(CHANNEL, max(history) + 1)
     alone = len(history) // page_limit + 2
     assert discord.requests <= 2 * alone + 2 * lanes
+
+
+def test_a_history_that_shows_less_than_it_holds_is_not_believed() -> None:
+    """Rights allow reading, yet pages come empty, and a message that is known can still be fetched alone."""
+    discord, archive = Discord(), Archive()
+    for n in range(1, 31):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, target=10, page_limit=10))
+    held_before = archive.covered
+    discord.shows = False
+    with pytest.raises(MalformedPage):
+        run(discord, archive, Goal(floor=CHANNEL, page_limit=10))
+    assert archive.covered == held_before
+
+
+def test_known_messages_that_are_gone_make_no_empty_page_suspicious() -> None:
+    discord, archive = Discord(), Archive()
+    for n in range(1, 11):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, target=5, page_limit=5))
+    discord.visible.clear()
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=5))
+    assert archive.covered.covers(CHANNEL, CHANNEL + 10 * SECOND)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junkie_cli.coverage import Coverage, Range
-from junkie_cli.errors import ChannelForbidden
+from junkie_cli.errors import ChannelForbidden, MalformedPage
 from junkie_cli.ingest.steps import Extent, Goal
 from tests.unit.ingest.simulated import (
     CHANNEL,
@@ -73,7 +73,7 @@ def test_whatever_changes_meanwhile_not_one_valid_row_is_lost(  # noqa: PLR0917 
     extent = Extent(limit=limit, page_limit=page_limit)
     while world.script:
         remaining = len(world.script)
-        with suppress(Crash, ChannelForbidden):
+        with suppress(Crash, ChannelForbidden, MalformedPage):
             run(discord, archive, Goal(floor=CHANNEL, page_limit=page_limit), world.step, known_most=known_most)
             compare(discord, archive, extent, world.step, known_most=known_most)
         assert held(discord, archive) <= archive.excused
@@ -184,3 +184,13 @@ def test_since_is_a_floor() -> None:
     assert archive.covered.gaps(CHANNEL, CHANNEL + 100 * SECOND) == (
         Range(CHANNEL + 40 * SECOND, CHANNEL + 45 * SECOND),
     )
+
+
+def test_only_what_was_compared_counts_towards_the_limit() -> None:
+    """A page may span more archived rows than were read before it."""
+    ids = [CHANNEL + n * SECOND for n in range(1, 9)]
+    discord = posted(set(ids))
+    archive = backfilled(discord, [])
+    discord.visible.discard(ids[1])
+    assert compare(discord, archive, Extent(limit=7, page_limit=4), known_most=3)
+    assert ids[1] not in archive.rows
