@@ -218,10 +218,10 @@ class World:
         discord = self.discord
         newest = discord.newest or CHANNEL
         if change in {"post", "post late"}:
-            if change == "post":
-                for late in [i for i in discord.hidden if newest + 2 * SECOND - i >= 9 * SECOND]:
-                    discord.hidden.remove(late)
-                    discord.visible.add(late)
+            # Ten seconds is how late a message may become visible.
+            for late in [i for i in discord.hidden if newest + 2 * SECOND - i >= 9 * SECOND]:
+                discord.hidden.remove(late)
+                discord.visible.add(late)
             discord.post(newest + SECOND * self.data.draw(st.sampled_from([1, 2])), hidden=change == "post late")
         elif change == "reveal" and discord.hidden:
             discord.visible |= discord.hidden
