@@ -30,7 +30,7 @@ async def shape(channels: int, messages: int, *options: str, round_trip: float =
 async def measure() -> list[Figure]:
     figures = []
     for channels, pages in ((20, 10), (1, 60)):
-        ratio, again = await shape(channels, pages * 100 - 50)
+        ratio, again = await shape(channels, pages * 100)
         figures.append(Figure(f"floor / measured, {channels} x {pages} pages", ratio, 0.9))
         figures.append(Figure("  message requests of a second run", again, 0, "<="))
     return figures
