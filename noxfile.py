@@ -48,6 +48,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Rewrite what docs/commands/ takes from the commands themselves; what people wrote there stays."""
+    install_for_development(session)
+    session.run("python", "-m", "tests.pages")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure: each figure a ratio taken within one run, in one table with its limit. Arguments go to the benchmarks."""
     install_for_development(session)

@@ -64,6 +64,8 @@ app.command("context", epilog=context.EXIT_CODES)(context.command)
 app.command("demo", epilog=EXIT_CODES)(demo.command)
 app.command("emulator")(emulator.emulator)
 app.add_typer(db.app, name="db")
+for registered in db.app.registered_commands:
+    registered.epilog = registered.epilog or EXIT_CODES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

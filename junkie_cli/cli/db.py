@@ -39,7 +39,9 @@ def url() -> int:
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
+    epilog="Exit codes: 0 done, 1 psql or its command failed, 2 the connection broke, 3 a script stopped at an error, "
+    "4 configuration, 5 database, 130 interrupted.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 def psql(context: typer.Context) -> int:
     """Run psql on the database; all arguments are psql's, and so is the exit code.
