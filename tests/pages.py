@@ -193,5 +193,8 @@ def main() -> None:
         page.file.write_text(generated(page) + written(page), encoding="utf-8")
 
 
+COMMANDS: Final = {page.path: page.command for page in pages() if not hasattr(page.command, "commands")}
+"""Every command by what calls it, such as "junkie db url"."""
+
 if __name__ == "__main__":
     main()

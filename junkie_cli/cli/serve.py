@@ -1,6 +1,6 @@
 """`junkie serve`."""
 
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,7 +81,7 @@ async def run(
 ) -> int:
     """Serve until cancelled."""
     from junkie_cli.cli.lines import logged
-    from junkie_cli.cli.supervisor import notify
+    from junkie_cli.cli.supervisor import notify, watched
     from junkie_cli.client.gateway import open_gateway
     from junkie_cli.ingest.selection import Selection
     from junkie_cli.ingest.serve import Serve
@@ -91,11 +91,12 @@ async def run(
     with logged() as emit:
         async with opened(settings, name) as tools:
             serve = Serve(run_options, tools.discord, tools.database, tools.presence, emit)
-            with ExitStack() as stack:
+            async with AsyncExitStack() as stack:
                 if address is not None:
                     from junkie_cli.cli.health import answering
 
                     stack.enter_context(answering(*address, serve.vitals))
+                await stack.enter_async_context(watched())
                 notify("READY=1")
                 stack.callback(notify, "STOPPING=1")
                 await serve.run(lambda on_event: open_gateway(settings, tools.discord, on_event, shards=shards))

@@ -63,6 +63,7 @@ def test_the_source_archive_can_be_tested(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = {"pyproject.toml", "noxfile.py", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci/run"}
     assert names >= needed | {f"sql/{name}" for name in SQL} | {"tests/conftest.py", "docs/payload.md"}
+    assert names >= {"Dockerfile", ".dockerignore", "compose.yaml", "deploy/systemd/junkie.service"}
     assert not any(part in name for name in names for part in ("__pycache__", ".hypothesis", ".venv", ".nox"))
 
 

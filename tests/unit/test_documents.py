@@ -2,19 +2,15 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from junkie_cli import __version__, errors
-from junkie_cli.cli.app import app
 from junkie_cli.config import VARIABLES, Variable
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.errors import JunkieError
-from tests.pages import shown_default
+from tests.pages import COMMANDS, shown_default
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,18 +28,6 @@ def table(heading: str) -> list[list[str]]:
     section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
     return rows[2:]
-
-
-def commands(group: Any, path: str = "junkie") -> Iterator[tuple[str, Any]]:
-    """Every command below that is no group, by what calls it."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, f"{path} {name}")
-        else:
-            yield f"{path} {name}", command
-
-
-COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def test_the_first_screen_has_the_two_commands() -> None:
