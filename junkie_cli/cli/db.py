@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import json as json_text
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +18,7 @@ from junkie_cli import config
 from junkie_cli.cli.output import note, product, set_up_logging
 from junkie_cli.cli.runtime import run_async
 from junkie_cli.config import Settings
-from junkie_cli.errors import SchemaMismatch
+from junkie_cli.errors import ConfigError, SchemaMismatch
 
 app = typer.Typer(no_args_is_help=True, help="The database itself: its address, a shell, its tables, its end.")
 
@@ -77,6 +79,26 @@ def adopt(
     replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one stopped.
     """
     return run_async(_adopt(_settings(), schema, json=json))
+
+
+@app.command()
+def upgrade(
+    *,
+    old_bin: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the programs of the old version are, if they aren't found.", show_default=False
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> int:
+    """Bring the embedded database to the version of PostgreSQL that junkie runs now.
+
+    Needed when a new junkie comes with a new major version: every command then says so and exits 5. The programs of the
+    old version are needed once more; they may be removed afterwards. The database is copied, so there must be room for it
+    twice; the old folder is kept until you remove it, and is as it was should anything fail.
+    """
+    return run_async(_upgrade(_settings(), old_bin, json=json))
 
 
 @app.command()
@@ -146,6 +168,37 @@ async def _adopt(settings: Settings, schema: str, *, json: bool) -> int:
     else:
         for line in adoption.closing(ended):
             note(line)
+    return 0
+
+
+async def _upgrade(settings: Settings, old_bin: Path | None, *, json: bool) -> int:
+    if settings.postgres_url is not None:
+        raise ConfigError(
+            "POSTGRES_URL names a server of your own, and `junkie db upgrade` is for the embedded one",
+            hint="upgrade yours by its own means, or unset POSTGRES_URL",
+        )
+    from junkie_cli.cli.figures import count
+    from junkie_cli.db.upgrade import upgrade as upgraded_by
+
+    done = await upgraded_by(settings.home, settings.pg_bin, old_bin)
+    if json:
+        report = (
+            None if done is None else {"from": str(done.old), "to": done.new, "kept": str(done.kept), "rows": done.rows}
+        )
+        product(json_text.dumps({"upgraded": report}))
+    elif done is None:
+        note("the embedded database needs no upgrade")
+    else:
+        note(
+            f"upgraded the embedded database from PostgreSQL {done.old} to {done.new}; "
+            f"its {count(done.rows.get('messages', 0), 'message')} are all there"
+        )
+        if done.own_settings:
+            note(f"settings made with ALTER SYSTEM were not taken over; see {done.kept / 'postgresql.auto.conf'}")
+        note(
+            f"The old one is kept in {done.kept} ({done.size / 1_000_000:,.0f} MB). Once all is well, "
+            f"remove it: rm -r {shlex.quote(str(done.kept))}"
+        )
     return 0
 
 

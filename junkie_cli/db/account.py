@@ -7,10 +7,11 @@ import errno
 import os
 import pwd
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import IO, Final, TypedDict
 
 from junkie_cli.errors import EmbeddedServerError
 
@@ -47,13 +48,11 @@ class Account:
 
         Raises OSError if it can't be started, EmbeddedServerError if we are a root that may not become that user.
         """
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"LC_ALL": "C"}
-        identity: _Identity = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
-        try:
+        with self._becoming():
             return subprocess.run(  # noqa: S603 - programs of the resolved folder
                 [str(part) for part in command],
                 cwd=folder,
-                env=environment,
+                env=self._environment(),
                 input=text or "",
                 capture_output=True,
                 encoding="utf-8",
@@ -61,8 +60,33 @@ class Account:
                 start_new_session=True,
                 check=False,
                 timeout=timeout,
-                **identity,
+                **self._identity(),
             )
+
+    def launch(self, command: Sequence[str | Path], *, folder: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a program as this user, in a session of its own; all that it says goes to `output`. Raises as `run`."""
+        with self._becoming():
+            return subprocess.Popen(  # noqa: S603 - programs of the resolved folder
+                [str(part) for part in command],
+                cwd=folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._identity(),
+            )
+
+    def _environment(self) -> dict[str, str]:
+        return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"LC_ALL": "C"}
+
+    def _identity(self) -> _Identity:
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
+
+    @contextmanager
+    def _becoming(self) -> Iterator[None]:
+        try:
+            yield
         except PermissionError as error:
             if not self.switch or error.errno != errno.EPERM:
                 raise

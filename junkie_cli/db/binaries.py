@@ -1,5 +1,6 @@
 """Where PostgreSQL's programs are: JUNKIE_PG_BIN, else the wheel's, else the system's."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -74,15 +75,48 @@ def resolve(chosen: Path | None) -> Binaries:
     return found
 
 
+def of_major(major: int, chosen: Path | None, configured: Path | None, copies: Path) -> Binaries:
+    """Find the programs of that major version: in `chosen` and nowhere else if it is given.
+
+    Else in JUNKIE_PG_BIN (`configured`), in the wheel, among the system's, and among those that were copied once to the
+    folder `copies`. Raises EmbeddedServerError if there are none.
+    """
+    if chosen is not None:
+        if _complete(chosen) and Binaries(chosen).major() == major:
+            return Binaries(chosen)
+        raise EmbeddedServerError(
+            f"{chosen} does not hold the programs of PostgreSQL {major}",
+            hint=f"name the folder with PostgreSQL {major}'s postgres and pg_ctl",
+        )
+    candidates = [] if configured is None else [Binaries(configured)]
+    candidates += _wheels()
+    candidates += [Binaries(folder) for folder in _system_folders()]
+    candidates += [Binaries(program.parent) for program in sorted(copies.glob("programs-*/**/bin/postgres"))]
+    for candidate in candidates:
+        # One that does not run here is none.
+        with contextlib.suppress(EmbeddedServerError):
+            if _complete(candidate.folder) and candidate.major() == major:
+                return candidate
+    raise EmbeddedServerError(
+        f"the programs of PostgreSQL {major}, which made the data folder, are not installed here",
+        hint=f"install PostgreSQL {major}, or name its folder: `junkie db upgrade --old-bin /usr/lib/postgresql/{major}/bin`",
+    )
+
+
 def _wheel() -> Binaries | None:
-    """Find the wheel's newest PostgreSQL, without importing the wheel. The one place that knows its layout (0.6)."""
+    """Find the wheel's newest PostgreSQL."""
+    return next((found for found in _wheels() if found.folder.parent.name == "pginstall18"), None)
+
+
+def _wheels() -> list[Binaries]:
+    """Find every PostgreSQL of the wheel, without importing it. The one place that knows its layout (0.6)."""
     spec = find_spec(_WHEEL)
     if spec is None or spec.origin is None:
-        return None
+        return []
     package = Path(spec.origin).parent
-    folder = package / "pginstall18" / "bin"
-    # Its libraries lie beside the package, and the programs look for them there.
-    return Binaries(folder, tree=package.parent) if _complete(folder) else None
+    folders = [package / installed / "bin" for installed in ("pginstall18", "pginstall")]
+    # Their libraries lie beside the package, and the programs look for them there.
+    return [Binaries(folder, tree=package.parent) for folder in folders if _complete(folder)]
 
 
 def copy_wheel(source: Binaries, target: Path) -> Binaries:
@@ -102,11 +136,15 @@ def copy_wheel(source: Binaries, target: Path) -> Binaries:
 
 
 def _system() -> Binaries | None:
+    return next((Binaries(folder) for folder in _system_folders() if _complete(folder)), None)
+
+
+def _system_folders() -> list[Path]:
     in_path = shutil.which("pg_ctl")
     candidates = [Path(os.path.realpath(in_path)).parent] if in_path else []
     for pattern in _SYSTEM_FOLDERS:
         candidates += sorted(Path("/").glob(pattern.removeprefix("/")), key=_number, reverse=True)
-    return next((Binaries(folder) for folder in candidates if _complete(folder)), None)
+    return candidates
 
 
 def _number(folder: Path) -> int:

@@ -1,17 +1,16 @@
 """One data folder below JUNKIE_HOME and the PostgreSQL server that runs on it.
 
 Everything lies in `JUNKIE_HOME/postgres`, which belongs to the server's user: `data` (the data folder, in which the
-socket is, too), `server.log`, `lock`, and `programs` where the installed ones can't be reached by that user.
+socket is, too), `server.log`, `lock`, and `programs` where the installed ones can't be reached by that user. What an
+upgrade makes lies there too, see upgrade.py.
 
 Invariant: `start` and `stop` are called under the lock only (see embedded.py). Nothing here counts clients.
 """
 
 import contextlib
-import errno
 import hashlib
 import logging
 import os
-import re
 import shutil
 import signal
 import stat
@@ -27,12 +26,16 @@ from psycopg import pq
 from junkie_cli.db import account, binaries
 from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
+from junkie_cli.db.complaint import complaint
 from junkie_cli.db.processes import is_running
 from junkie_cli.errors import EmbeddedServerError
 
 DATABASE: Final = "junkie"
 MAINTENANCE: Final = "postgres"
 """A database that every server has, whatever became of ours."""
+
+UPGRADED: Final = "data.upgraded"
+"""A whole data folder that has only to take the place of the old one."""
 
 PORT: Final = 5432
 """Part of the socket's name only: there is no TCP."""
@@ -55,22 +58,21 @@ _LAUNCH: Final = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & printf %s "$!"'
 
 _HOME_HINT: Final = "set JUNKIE_HOME to a folder that you can write, or POSTGRES_URL to a server"
 
-_MARKS: Final = ("PANIC:", "FATAL:", "error:", "ERROR:")
-_DISK_FULL: Final = os.strerror(errno.ENOSPC)
-_EARLY: Final = re.compile(r"FATAL: +the database system is ")
-
 log = logging.getLogger(__name__)
 Wait = Callable[[float], None]
 
 
 class Cluster:
-    """The server of one JUNKIE_HOME. Nothing is touched until `prepare`."""
+    """The server of one JUNKIE_HOME. Nothing is touched until `prepare`.
 
-    def __init__(self, home: Path, pg_bin: Path | None = None) -> None:
+    `data` is the data folder's path within the server's folder; only an upgrade has another.
+    """
+
+    def __init__(self, home: Path, pg_bin: Path | None = None, *, data: str = "data") -> None:
         # One data folder has one socket, however its path is spelt.
         self.home = Path(os.path.realpath(home))
         self.folder = self.home / "postgres"
-        self.data = self.folder / "data"
+        self.data = self.folder / data
         self.log = self.folder / "server.log"
         self._pg_bin = pg_bin
 
@@ -136,13 +138,14 @@ class Cluster:
         Raises EmbeddedServerError, whose message is the server's own where it gave one.
         """
         try:
+            self.finish_upgrade()
             who = account.choose(self.data)
             who.adopt(self.folder)
             programs = self._reachable(who)
             self._check_version(programs)
             if not self.data.exists():
                 self._initialise(programs, who)
-            self._make_socket_folder(who)
+            self.make_socket_folder(who)
             self._launch(programs, who, wait)
         except OSError as error:
             raise self._unusable(error) from error
@@ -165,6 +168,36 @@ class Cluster:
         """Return the process id of the running server, None if there is none."""
         pid = _pid_in(self.data / "postmaster.pid")
         return pid if pid is not None and is_running(pid, "postgres") else None
+
+    def finish_upgrade(self) -> None:
+        """Put an upgraded data folder in its place, should the upgrade have been killed when only that was left to do."""
+        upgraded = self.data.with_name(UPGRADED)
+        if not self.data.exists() and upgraded.exists():
+            upgraded.rename(self.data)
+
+    def major(self) -> int | None:
+        """Return the major version that made the data folder, None if there is none.
+
+        Raises EmbeddedServerError for a folder that is none of PostgreSQL's.
+        """
+        try:
+            return int((self.data / "PG_VERSION").read_text().strip())
+        except FileNotFoundError:
+            if self.data.exists():
+                raise EmbeddedServerError(f"{self.data} is no data folder of PostgreSQL", hint="move it away") from None
+            return None
+
+    def initdb(self, programs: Binaries, who: Account, fresh: Path, *options: str) -> None:
+        """Make an empty data folder of ours at `fresh`. Raises EmbeddedServerError."""
+        self._create(
+            who,
+            [
+                programs.program("initdb"),
+                *("-D", fresh, "-U", "junkie", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-instructions"),
+                *options,
+            ],
+            fresh,
+        )
 
     def _url(self, database: str) -> str:
         return f"postgresql://junkie@/{database}?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
@@ -192,26 +225,26 @@ class Cluster:
                 f"the user '{who.name}' that PostgreSQL must run as can't enter {barrier}",
                 hint="set JUNKIE_HOME to a folder that others can pass through, such as /var/lib/junkie",
             )
-        found = binaries.resolve(self._pg_bin)
+        return self.place(binaries.resolve(self._pg_bin), who)
+
+    def place(self, found: Binaries, who: Account) -> Binaries:
+        """Return programs that the server's user can run: those that were found, or a copy of them."""
         if who.barrier(found.folder) is None:
             return found
         copy = self.folder / f"programs-{found.version()}"
         if not copy.exists():
+            # An upgrade will need those that made the data folder.
             for older in self.folder.glob("programs-*"):
-                shutil.rmtree(older)
+                if not older.name.startswith(f"programs-{self.major()}."):
+                    shutil.rmtree(older)
             fresh = self.folder / "programs-new"
+            shutil.rmtree(fresh, ignore_errors=True)
             binaries.copy_wheel(found, fresh)
             fresh.rename(copy)
         return Binaries(next(copy.rglob("bin/postgres")).parent)
 
     def _check_version(self, programs: Binaries) -> None:
-        try:
-            ours = int((self.data / "PG_VERSION").read_text().strip())
-        except FileNotFoundError:
-            if self.data.exists():
-                raise EmbeddedServerError(f"{self.data} is no data folder of PostgreSQL", hint="move it away") from None
-            return
-        if ours != (theirs := programs.major()):
+        if (ours := self.major()) is not None and ours != (theirs := programs.major()):
             raise EmbeddedServerError(
                 f"{self.data} was made by PostgreSQL {ours}, the programs are PostgreSQL {theirs}",
                 hint="run `junkie db upgrade`"
@@ -223,28 +256,23 @@ class Cluster:
         """Create the data folder under another name first, so that one that is there is whole."""
         fresh = self.data.with_name("data.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        created = who.run(
-            [
-                programs.program("initdb"),
-                *("-D", fresh, "-U", "junkie", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-instructions"),
-            ],
-            folder=self.folder,
-        )
-        if created.returncode == 0:
-            created = who.run(
-                # Without that option a statement that failed, on a full disk say, would pass for a success.
-                [programs.program("postgres"), "--single", "-c", "exit_on_error=on", "-D", fresh, MAINTENANCE],
-                folder=self.folder,
-                text=f"CREATE DATABASE {DATABASE}\n",
-            )
+        self.initdb(programs, who, fresh)
+        # Without that option a statement that failed, on a full disk say, would pass for a success.
+        single: list[str | Path] = ["--single", "-c", "exit_on_error=on", "-D", fresh, MAINTENANCE]
+        self._create(who, [programs.program("postgres"), *single], fresh, f"CREATE DATABASE {DATABASE}\n")
+        fresh.rename(self.data)
+
+    def _create(self, who: Account, command: list[str | Path], fresh: Path, text: str | None = None) -> None:
+        """Run a program that makes the folder `fresh`, and leave nothing of it if that fails."""
+        created = who.run(command, folder=self.folder, text=text)
         if created.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
             raise EmbeddedServerError(
-                f"can't create the embedded database in {self.folder}: {_complaint(created.stderr)}", hint=_HOME_HINT
+                f"can't create the embedded database in {self.folder}: {complaint(created.stderr)}", hint=_HOME_HINT
             )
-        fresh.rename(self.data)
 
-    def _make_socket_folder(self, who: Account) -> None:
+    def make_socket_folder(self, who: Account) -> None:
+        """Make the private folder of the socket where the data folder won't do."""
         folder = self.socket_folder
         if folder == self.data:
             return
@@ -286,7 +314,7 @@ class Cluster:
             launched = who.run(["/bin/sh", "-c", _LAUNCH, "sh", self.log, *command], folder=self.folder)
             if launched.returncode != 0:
                 raise EmbeddedServerError(
-                    f"can't run {command[0]}: {_complaint(launched.stderr)}", hint=f"see {self.log}"
+                    f"can't run {command[0]}: {complaint(launched.stderr)}", hint=f"see {self.log}"
                 )
             pid = int(launched.stdout)
             try:
@@ -342,7 +370,7 @@ class Cluster:
     def _last_words(self, offset: int) -> str:
         with self.log.open("rb") as file:
             file.seek(offset)
-            return _complaint(file.read().decode("utf-8", "replace"))
+            return complaint(file.read().decode("utf-8", "replace"))
 
     def _unusable(self, error: OSError) -> EmbeddedServerError:
         reason = error.strerror or str(error)
@@ -369,20 +397,3 @@ def _end(pid: int) -> bool:
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
     return True
-
-
-def _complaint(output: str) -> str:
-    """Return the line of a program's output that says what went wrong, to be shown, not to be understood.
-
-    A full disk is the cause of what else is said; and a server tells also what it answered to those who asked too
-    early, which is no reason of its own.
-    """
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    full = [line for line in lines if _DISK_FULL in line]
-    own = [line for line in lines if not _EARLY.search(line)]
-    for some, marks in ((full, (*_MARKS, "LOG:", "WARNING:")), (own, _MARKS)):
-        for mark in marks:
-            for line in some:
-                if mark in line:
-                    return line.partition(mark)[2].strip()
-    return (full or own or ["it gave no reason"])[-1]

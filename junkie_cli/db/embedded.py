@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -33,6 +33,7 @@ _LOCK_PATIENCE: Final = START_PATIENCE + 60
 _OWN_PATIENCE: Final = 2.0
 """Seconds for our own closed connections to vanish from the server's list."""
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -55,16 +56,16 @@ class EmbeddedServer:
         """See that the server runs, and start it again if it died. Raises EmbeddedServerError if that fails."""
         async with self._turn:
             abandoned = threading.Event()
-            await _to_its_end(partial(self._join, partial(_pause, abandoned)), abandoned)
+            await to_its_end(partial(self._join, partial(pause, abandoned)), abandoned)
 
     async def leave(self) -> None:
         """Let go of the server, and stop it if nobody else is connected. The caller's connections are closed by now."""
         async with self._turn:
-            await _to_its_end(self._leave)
+            await to_its_end(self._leave)
 
     # --- in a thread ---
 
-    def _join(self, pause: Callable[[float], None]) -> None:
+    def _join(self, wait: Callable[[float], None]) -> None:
         if self._anchor is not None:
             # A backend may outlive a killed postmaster for a moment.
             if self.cluster.postmaster() is not None and _answers(self._anchor):
@@ -72,12 +73,12 @@ class EmbeddedServer:
             self._anchor.close()
             self._anchor = None
         self.cluster.prepare()
-        with _locked(self.cluster, pause):
-            self._anchor = self.cluster.connect(self._name("anchor"), pause)
+        with locked(self.cluster, wait):
+            self._anchor = self.cluster.connect(self._name("anchor"), wait)
             if self._anchor is None:
-                self.cluster.start(pause)
+                self.cluster.start(wait)
                 try:
-                    self._anchor = self.cluster.connect(self._name("anchor"), pause)
+                    self._anchor = self.cluster.connect(self._name("anchor"), wait)
                 except BaseException:
                     # Nobody would be left to stop it, and why it refused us matters more than how it ended.
                     with contextlib.suppress(EmbeddedServerError):
@@ -93,7 +94,7 @@ class EmbeddedServer:
         if anchor is None:
             return
         try:
-            with _locked(self.cluster, time.sleep):
+            with locked(self.cluster, time.sleep):
                 if not _answers(anchor):
                     anchor.close()
                     anchor = self.cluster.connect(self._name("anchor"))
@@ -147,7 +148,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
     cluster = Cluster(home)
     if not cluster.folder.is_dir():
         return False
-    with _locked(cluster, time.sleep):
+    with locked(cluster, time.sleep):
         if not force and (others := _connections(cluster)):
             plural = "" if others == 1 else "s"
             raise EmbeddedServerError(
@@ -166,9 +167,10 @@ def _connections(cluster: Cluster) -> int:
         return sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
 
 
-def _pause(abandoned: threading.Event, seconds: float) -> None:
+def pause(abandoned: threading.Event, seconds: float) -> None:
+    """Wait so long. Raises EmbeddedServerError as soon as the work is to be given up."""
     if abandoned.wait(seconds):
-        raise EmbeddedServerError("interrupted while the embedded database was starting", hint="run this again")
+        raise EmbeddedServerError("interrupted while the embedded database was being prepared", hint="run this again")
 
 
 def _answers(connection: psycopg.Connection[Any]) -> bool:
@@ -180,7 +182,7 @@ def _answers(connection: psycopg.Connection[Any]) -> bool:
 
 
 @contextmanager
-def _locked(cluster: Cluster, wait: Callable[[float], object]) -> Iterator[None]:
+def locked(cluster: Cluster, wait: Callable[[float], object]) -> Iterator[None]:
     """Hold the home's file lock. The kernel gives it back when the process dies, however it dies."""
     path = cluster.folder / "lock"
     try:
@@ -207,11 +209,14 @@ def _locked(cluster: Cluster, wait: Callable[[float], object]) -> Iterator[None]
         os.close(descriptor)
 
 
-async def _to_its_end(work: Callable[[], None], abandoned: threading.Event | None = None) -> None:
-    """Run blocking work in a thread. A cancellation asks it to give up, and is passed on only when it has ended."""
+async def to_its_end(work: Callable[[], T], abandoned: threading.Event | None = None) -> T:
+    """Run blocking work in a thread and return its result.
+
+    A cancellation asks it to give up, and is passed on only when it has ended.
+    """
     future = asyncio.get_running_loop().run_in_executor(None, work)
     try:
-        await asyncio.shield(future)
+        return await asyncio.shield(future)
     except asyncio.CancelledError:
         if abandoned is not None:
             abandoned.set()

@@ -19,6 +19,7 @@ from junkie_cli.db import account, embedded
 from junkie_cli.db import cluster as cluster_module
 from junkie_cli.db.account import Account
 from junkie_cli.db.cluster import MAINTENANCE, Cluster
+from junkie_cli.db.complaint import complaint
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.processes import is_running
 from junkie_cli.db.queries import query
@@ -231,7 +232,7 @@ async def test_a_lock_file_whose_process_id_was_taken_over_stops_no_start(used_h
 async def test_a_cancelled_start_leaves_nothing_running(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = asyncio.Event()
     loop = asyncio.get_running_loop()
-    wait = embedded._pause
+    wait = embedded.pause
 
     def pause(abandoned: threading.Event, seconds: float) -> None:
         loop.call_soon_threadsafe(waiting.set)
@@ -243,7 +244,7 @@ async def test_a_cancelled_start_leaves_nothing_running(used_home: Path, monkeyp
         async with embedded_server(used_home):
             raise AssertionError
 
-    monkeypatch.setattr(embedded, "_pause", pause)
+    monkeypatch.setattr(embedded, "pause", pause)
     task = asyncio.create_task(command())
     await waiting.wait()
     task.cancel()
@@ -517,7 +518,7 @@ def cluster_is_stopped(home: Path) -> bool:
     ],
 )
 def test_the_reason_is_the_servers_own_and_a_full_disk_before_what_it_led_to(output: str, reason: str) -> None:
-    assert cluster_module._complaint(output) == reason
+    assert complaint(output) == reason
 
 
 # --- what is in the folder ---
