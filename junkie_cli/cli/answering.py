@@ -222,8 +222,8 @@ def tell(settings: Settings, options: ContextOptions, retrieved: Retrieved) -> N
     """Say on stderr what a reader of the prompt should know of its source."""
     reading, state = retrieved.reading, retrieved.reading.place.state
     source = "nothing of this channel was ever archived"
-    if state.last_updated is not None:
-        source = f"this is the archive as of {_shown(state.last_updated)}"
+    if (checked := state.checked_at or state.last_updated) is not None:
+        source = f"this is the archive as of {_shown(checked)}"
     if retrieved.trouble is not None:
         note(f"{retrieved.trouble.message}; {source}")
     elif options.offline or settings.token is None:

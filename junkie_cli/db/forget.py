@@ -125,7 +125,7 @@ class Forgetting:
         await purge(connection, keys)
         visible = sum(row[1] for row in rows)
         changed = {"channel_ids": integers([channel_id]), "grown": integers([-visible])}
-        unclaimed = {"claimed_ids": integers([]), "los": integers([]), "his": integers([]), "asked_at": None}
+        unclaimed = {"claimed_ids": integers([]), "los": integers([]), "his": integers([]), "asked_at": None, "heard_ago": None}
         await connection.execute(query("cover"), changed | unclaimed)
         return [key.message_id for key in keys]
 

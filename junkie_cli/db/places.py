@@ -1,6 +1,6 @@
 """Guilds, roles and channels: where messages hang, and whether they can be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +80,12 @@ class Places:
 
         await self._database.transaction(work)
 
-    async def note_unwatched(self) -> None:
-        """Record that a new gateway session began: edits and deletions may have been missed since the last heard of."""
+    async def note_unwatched(self, channel_ids: Collection[int] | None = None) -> None:
+        """Record that events of these channels (None: any) may have been missed, and so edits and deletions."""
+        listed = None if channel_ids is None else sorted(channel_ids)
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(query("note_unwatched"))
+            await connection.execute(query("note_unwatched"), {"channel_ids": listed})
 
         await self._database.transaction(work)
 
@@ -114,9 +115,15 @@ class Places:
         """Say whether the archive knows a guild's name."""
         return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
 
-    async def mark_asked(self, channel_id: int, at: datetime) -> None:
-        """Record that Discord was asked for a channel's newest messages at that moment, and they are in the archive."""
-        await self._mark("mark_asked", channel_id, {"asked_at": at})
+    async def note_checked(self, channel_ids: Collection[int], at: datetime) -> None:
+        """Record that Discord was asked for the newest messages of channels at that moment, and they are in the archive."""
+        parameters = {"channel_ids": sorted(channel_ids), "asked_at": at}
+
+        async def work(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute(query("note_checked"), parameters)
+
+        if channel_ids:
+            await self._database.transaction(work)
 
     async def mark_unreadable(self, channel_id: int, reason: str) -> None:
         """Record that the bot may not read a channel, and which right it lacks."""
@@ -144,8 +151,8 @@ class Places:
 
         await self._database.transaction(work)
 
-    async def note_watched(self, channel_id: int, since: datetime) -> None:
-        """Record that no edit or deletion that happened before `since` is missing in a channel."""
+    async def note_watched(self, channel_id: int, since: datetime | None) -> None:
+        """Record that no edit or deletion that happened before `since` is missing in a channel; None: none at all."""
 
         async def work(connection: "AsyncConnection[Any]") -> None:
             await connection.execute(query("note_watched"), {"channel_id": channel_id, "since": since})

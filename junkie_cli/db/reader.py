@@ -12,7 +12,10 @@ from junkie_cli.db.queries import query
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """Where a channel stands in the archive. `held` counts the messages that readers see."""
+    """Where a channel stands in the archive. `held` counts the messages that readers see.
+
+    Whatever was posted before `checked_at` is archived or a gap in `covered`; None: nobody knows.
+    """
 
     channel_id: int
     covered: Coverage = field(default_factory=Coverage)
@@ -22,6 +25,7 @@ class ChannelState:
     gone_at: datetime | None = None
     unwatched_since: datetime | None = None
     last_updated: datetime | None = None
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

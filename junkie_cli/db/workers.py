@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Presence:
-    """This command's place among the workers. Made by `present`."""
+    """This command's place among the workers. Made by `present`.
+
+    `hears_all` says whether nothing happens in Discord of which it is not told; for that others may rely on it.
+    """
 
     def __init__(self, database: Database, connection: Connection, command: str, bot_id: int) -> None:
         self._database = database
@@ -39,6 +42,7 @@ class Presence:
         self._progressed = False
         self.sharing = 1
         self.uses_discord = True
+        self.hears_all: Callable[[], bool] = lambda: False
 
     def progressed(self) -> None:
         """Note that something was stored."""
@@ -123,7 +127,12 @@ class Presence:
         progressed, self._progressed = self._progressed, False
         await self._connection.execute(
             query("beat"),
-            {"worker_id": self._worker_id, "progressed": progressed, "uses_discord": self.uses_discord},
+            {
+                "worker_id": self._worker_id,
+                "progressed": progressed,
+                "uses_discord": self.uses_discord,
+                "live": self.hears_all(),
+            },
         )
 
     async def _look(self) -> None:

@@ -45,7 +45,8 @@ class Batch:
 
     `asked_at` is a time of the database's clock before the claims' pages were asked for. `shown_at` is the `seen` of the
     page that makes the claims, unless it is empty: rows of another program that it lacks are inferred to be deleted,
-    though they were adopted only after it was asked for.
+    though they were adopted only after it was asked for. So many seconds as `heard_ago` ago the gateway had told of all
+    that had happened in the channels claimed; None for a page.
     """
 
     messages: Sequence[Incoming] = ()
@@ -54,6 +55,7 @@ class Batch:
     claims: Mapping[int, Coverage] = field(default_factory=dict)
     asked_at: datetime | None = None
     shown_at: int | None = None
+    heard_ago: float | None = None
 
     @property
     def channel_ids(self) -> list[int]:
@@ -383,4 +385,5 @@ def _claim_columns(batch: Batch, grown: Mapping[int, int]) -> dict[str, Any]:
         "los": integers(claim.lo for _, claim in claims),
         "his": integers(claim.hi for _, claim in claims),
         "asked_at": batch.asked_at,
+        "heard_ago": batch.heard_ago,
     }

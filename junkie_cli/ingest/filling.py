@@ -114,7 +114,7 @@ class Filler:
         except ChannelNotFound:
             await self._places.mark_gone(channel_id)
             raise
-        await self._places.mark_asked(channel_id, draw.at)
+        await self._places.note_checked([channel_id], draw.at)
 
     async def _fetch_messages(self, channel: Channel) -> None:
         if self.window.message_id is not None:

@@ -10,6 +10,7 @@ Events are taken in by methods that never wait; one task writes.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -36,22 +37,24 @@ CLOSE_SECONDS: Final = 3.0
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits to be written, folded per message; `seen` is drawn when it is."""
+    """What waits to be written, folded per message; `seen` is drawn when it is. `heard_at` is when the last of it was told."""
 
     messages: dict[Key, Incoming] = field(default_factory=dict)
     deleted: dict[Key, None] = field(default_factory=dict)
     users: dict[int, User] = field(default_factory=dict)
     claims: dict[int, Coverage] = field(default_factory=dict)
+    heard_at: float = 0.0
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.deleted or self.users or self.claims)
 
-    def batch(self, seen: int) -> Batch:
+    def batch(self, seen: int, now: float) -> Batch:
         return Batch(
             messages=[replace(incoming, seen=seen) for incoming in self.messages.values()],
             deletions=[Deletion(key, seen, "event") for key in self.deleted],
             users=list(self.users.values()),
             claims=self.claims,
+            heard_ago=max(now - self.heard_at, 0.0),
         )
 
     def by_message(self) -> "list[_Pending]":
@@ -73,6 +76,7 @@ class LiveWriter:
         on_gap: Callable[[int], None],
         *,
         capacity: int = CAPACITY,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.ranges = LiveRanges()
@@ -82,6 +86,7 @@ class LiveWriter:
         self._writer = writer
         self._on_gap = on_gap
         self._capacity = capacity
+        self._clock = clock
         self._sleep = sleep
         self._pending = _Pending()
         self._wake = asyncio.Event()
@@ -157,6 +162,7 @@ class LiveWriter:
     def _claim(self, channel_id: int, claim: Range) -> None:
         covered = self._pending.claims.get(channel_id, Coverage())
         self._pending.claims[channel_id] = covered.add(claim.lo, claim.hi)
+        self._pending.heard_at = self._clock()
 
     def lost(self, channel_id: int) -> None:
         """Take in that an event of a channel was missed."""
@@ -205,7 +211,7 @@ class LiveWriter:
 
     async def _write(self, pending: _Pending) -> None:
         try:
-            written = await self._writer.write(pending.batch(await self._reader.draw_seen()))
+            written = await self._writer.write(pending.batch(await self._reader.draw_seen(), self._clock()))
         except DatabaseUnavailable:
             raise
         except DatabaseError as error:
@@ -220,7 +226,7 @@ class LiveWriter:
 
     async def _write_part(self, part: _Pending) -> None:
         try:
-            self._count(await self._writer.write(part.batch(await self._reader.draw_seen())))
+            self._count(await self._writer.write(part.batch(await self._reader.draw_seen(), self._clock())))
         except DatabaseUnavailable:
             raise
         except DatabaseError as error:
@@ -247,4 +253,5 @@ class LiveWriter:
         for channel_id, covered in since.claims.items():
             before = pending.claims.get(channel_id, Coverage())
             pending.claims[channel_id] = Coverage.of((*before, *covered))
+            pending.heard_at = since.heard_at
         self._wake.set()

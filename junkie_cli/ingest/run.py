@@ -28,7 +28,7 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, Watcher, content_intent_missing, side_by_side
+from junkie_cli.ingest.channel import LATE, ChannelRun, Tally, Tools, Watcher, content_intent_missing, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
 from junkie_cli.ingest.selection import Found, Selection, Target, find
@@ -150,6 +150,8 @@ class Run:
             watcher=watcher,
         )
         self._found = 0
+        self._began_at: datetime | None = None
+        self._current: list[int] = []
         self._ended: list[ChannelEnded] = []
         self._tallies: list[Tally] = []
 
@@ -161,7 +163,7 @@ class Run:
         began = self._clock()
         fatal, interrupted = "", False
         try:
-            began_at = await self._places.now()
+            self._began_at = began_at = await self._places.now()
             worklist = await prepare()
             await self._work_through(plan, worklist)
             await self._note_visit(worklist.found, began_at)
@@ -190,6 +192,7 @@ class Run:
         for unlisted in worklist.found.unlisted:
             self._end(_nothing_done(unlisted.place_id, unlisted.name, Outcome.FAILED, reason=unlisted.reason))
         busy = await self._pass(plan, targets, worklist.states)
+        await self._note_checked(self._current)
         for _ in range(BUSY_RETRIES):
             if not busy:
                 return
@@ -223,6 +226,7 @@ class Run:
             reason = target.access.reason
             self._end(_ended(target, Outcome.UNREADABLE, state.held, plan.target, reason=reason))
         elif plan.task(channel, state) is None:
+            self._current.append(channel.channel_id)
             self._end(_ended(target, Outcome.UNCHANGED, state.held, plan.target))
         elif await self._presence.try_lock(channel.channel_id):
             try:
@@ -247,10 +251,13 @@ class Run:
         self._emit(
             ChannelBegan(channel.channel_id, target.name, floor, view.last_id, state.held, run.remaining, run.left)
         )
+        watch = self._watch(channel.channel_id)
         outcome, reason = await self._outcome(plan, target, run)
         tally = run.tally
         if tally.whole and tally.first_asked_at is not None:
-            await self._places.note_watched(channel.channel_id, tally.first_asked_at)
+            await self._note_watched(channel.channel_id, tally.first_asked_at - LATE, watch)
+        if view.last_id in tally.covered:
+            await self._note_checked([channel.channel_id])
         return ChannelEnded(
             channel.channel_id,
             target.name,
@@ -264,6 +271,24 @@ class Run:
             requests=tally.requests,
             reason=reason,
         )
+
+    def _watch(self, channel_id: int) -> object:
+        """Return what stays the same as long as every event of the channel is heard; None if none is."""
+        watcher = self._tools.watcher
+        return None if watcher is None else watcher.watch(channel_id)
+
+    async def _note_watched(self, channel_id: int, since: "datetime", watch: object) -> None:
+        """Record that all of a channel was compared; nothing is missing if its events were heard since before that began."""
+        heard = watch is not None and watch == self._watch(channel_id)
+        await self._places.note_watched(channel_id, None if heard else since)
+        if heard and watch != self._watch(channel_id):
+            # What was missed just now had no effect on a channel that was on record as unwatched.
+            await self._places.note_unwatched([channel_id])
+
+    async def _note_checked(self, channel_ids: Sequence[int]) -> None:
+        """Record that whatever had been posted in these channels when they were listed is archived or a known gap."""
+        assert self._began_at is not None
+        await self._places.note_checked(channel_ids, self._began_at)
 
     async def _outcome(self, plan: Plan, target: Target, run: ChannelRun) -> tuple[Outcome, str]:
         """Run a channel's walks. Raises only what ends the whole run."""

@@ -111,6 +111,7 @@ class Serve:
         self._mending = True
         self._database_answers = True
         self._gaps = 0
+        presence.hears_all = self._hears_all
 
     async def run(self, open_gateway: OpenGateway) -> None:
         """Serve until cancelled; then everything told is written and the gateway closed.
@@ -142,6 +143,10 @@ class Serve:
             skipped=self._watch.skipped,
             mending=self._mending,
         )
+
+    def _hears_all(self) -> bool:
+        """Say whether all that happens is heard, and all that was not has been fetched."""
+        return self.vitals().connected and not self._mending and not self._needs.changed.is_set()
 
     def _take(self, event: LiveEvent) -> None:
         try:

@@ -79,14 +79,14 @@ class Lack(NamedTuple):
 
 def is_stale(window: Window, place: Place, max_age: timedelta) -> bool:
     """Say whether newer messages may belong into the window that the archive knows nothing of."""
-    updated = place.state.last_updated
+    checked = place.state.checked_at
     if window.message_id is not None:
         return False
-    if updated is None:
+    if checked is None:
         return True
-    if window.before is not None and window.before <= snowflake.from_datetime(updated):
+    if window.before is not None and window.before <= snowflake.from_datetime(checked):
         return False
-    return not place.served and place.at - updated >= max_age
+    return not place.served and place.at - checked >= max_age
 
 
 def assess(

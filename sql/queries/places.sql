@@ -46,20 +46,31 @@ WHERE s.channel_id = u.channel_id AND (s.gone_at IS NOT NULL OR s.unreadable IS 
 -- Whether a guild's name is known.
 SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
--- mark_asked --
--- Discord was asked for a channel's newest messages, and the archive has them: it is fresh again. Edits and deletions were
--- not asked for: where nobody watches, they may be missing since something was last heard of it.
+-- note_checked --
+-- Discord was asked for the newest messages of these channels at that moment, and the archive has them. Edits and deletions
+-- were not asked for: where nobody watches, they may be missing since the time before.
+WITH asked AS (
+    SELECT s.channel_id
+    FROM junkie.channel_status AS s
+    WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
+    ORDER BY s.channel_id
+    FOR UPDATE OF s
+), watched AS (
+    SELECT EXISTS (
+        SELECT FROM junkie.workers AS w
+        WHERE w.command = 'serve' AND w.live_at > now() - interval '15 seconds'
+            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+    ) AS live
+)
 UPDATE junkie.channel_status AS s
-SET last_updated = greatest(s.last_updated, %(asked_at)s),
+SET checked_at = greatest(s.checked_at, %(asked_at)s),
     unwatched_since = CASE
-        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT EXISTS (
-            SELECT FROM junkie.workers AS w
-            WHERE w.command LIKE 'serve%%' AND w.heartbeat_at > now() - interval '15 seconds'
-                AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
-        ) THEN s.last_updated
+        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT watched.live
+            THEN coalesce(s.checked_at, s.last_updated)
         ELSE s.unwatched_since
     END
-WHERE s.channel_id = %(channel_id)s
+FROM asked, watched
+WHERE s.channel_id = asked.channel_id
 
 -- mark_unreadable --
 -- The bot may not read this channel now; nothing of it is dropped.
@@ -156,9 +167,10 @@ UPDATE junkie.guilds AS g SET visited_at = greatest(g.visited_at, %(until)s)
 WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 
 -- note_watched --
--- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none ever is.
-UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s
-WHERE s.channel_id = %(channel_id)s AND s.unwatched_since < %(since)s
+-- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none is, since
+-- all of that time was listened to.
+UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s::timestamptz
+WHERE s.channel_id = %(channel_id)s AND (%(since)s::timestamptz IS NULL OR s.unwatched_since < %(since)s::timestamptz)
 
 -- mark_guild_gone --
 -- The bot is not in this guild any more: it is gone, and with it its channels. Should it come back, its lists of archived
@@ -185,7 +197,16 @@ FROM missing
 WHERE s.channel_id = missing.channel_id
 
 -- note_unwatched --
--- A new gateway session: of channels that were watched without a break, edits and deletions may be missing since something
--- was last heard of them.
-UPDATE junkie.channel_status SET unwatched_since = last_updated
-WHERE unwatched_since IS NULL AND NOT isempty(covered)
+-- Of these channels (NULL: any) events may have been missed: where nothing was missing before, edits and deletions may be
+-- missing since the last that is known.
+WITH missed AS (
+    SELECT s.channel_id
+    FROM junkie.channel_status AS s
+    WHERE s.unwatched_since IS NULL AND NOT isempty(s.covered)
+        AND (%(channel_ids)s::bigint[] IS NULL OR s.channel_id = ANY(%(channel_ids)s::bigint[]))
+    ORDER BY s.channel_id
+    FOR UPDATE OF s
+)
+UPDATE junkie.channel_status AS s SET unwatched_since = coalesce(s.checked_at, s.last_updated)
+FROM missed
+WHERE s.channel_id = missed.channel_id

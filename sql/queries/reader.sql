@@ -59,7 +59,8 @@ SELECT count(*) FROM (
 
 -- channel_states --
 -- Where each channel of a list stands.
-SELECT s.channel_id, s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated
+SELECT s.channel_id, s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated,
+    s.checked_at
 FROM junkie.channel_status AS s
 WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
 

@@ -5,11 +5,13 @@ VALUES (%(command)s, %(bot_id)s, %(host)s, %(pid)s, pg_backend_pid())
 RETURNING worker_id
 
 -- beat --
--- A command is alive; `progressed` says that it stored something since it last said so.
+-- A command is alive; `progressed` says that it stored something since it last said so, `live` that it hears of all that
+-- happens.
 UPDATE junkie.workers
 SET heartbeat_at = now(),
     uses_discord = %(uses_discord)s,
-    progress_at = CASE WHEN %(progressed)s THEN now() ELSE progress_at END
+    progress_at = CASE WHEN %(progressed)s THEN now() ELSE progress_at END,
+    live_at = CASE WHEN %(live)s THEN now() ELSE live_at END
 WHERE worker_id = %(worker_id)s
 
 -- count_workers --

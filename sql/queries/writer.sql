@@ -126,13 +126,18 @@ WHERE t.channel_id = u.channel_id AND t.message_id = u.message_id AND t.cause = 
 
 -- cover --
 -- Add claims and count changes to the channels of a batch, and derive is_fully_backfilled from the result. Edits and
--- deletions may be missed from the moment on at which the first page was asked for.
+-- deletions may be missed from the moment on at which the first page was asked for. heard_ago: so many seconds ago the
+-- gateway had told of all that had happened in the channels claimed; NULL for a page.
 UPDATE junkie.channel_status AS s
 SET covered = n.covered,
     is_fully_backfilled = n.covered @> int8range(least(s.channel_id, upper(n.covered)), upper(n.covered)) AND NOT isempty(n.covered),
     message_count = s.message_count + n.grown,
     unreadable = CASE WHEN n.claimed THEN NULL ELSE s.unreadable END,
     unwatched_since = CASE WHEN n.claimed AND isempty(s.covered) THEN %(asked_at)s ELSE s.unwatched_since END,
+    checked_at = CASE
+        WHEN n.claimed THEN greatest(s.checked_at, now() - make_interval(secs => %(heard_ago)s::double precision))
+        ELSE s.checked_at
+    END,
     last_updated = now()
 FROM (
     SELECT

@@ -47,7 +47,7 @@ ORDER BY 1, 2
 """
 
 COVER = """
-INSERT INTO junkie.channel_status (channel_id, covered, message_count, last_updated)
+INSERT INTO junkie.channel_status (channel_id, covered, message_count, checked_at)
 SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), now()
 FROM junkie.messages AS m GROUP BY m.channel_id
 """

@@ -92,7 +92,7 @@ async def test_a_stale_one_is_refreshed_and_then_fresh(scene: MakeContext) -> No
 async def test_a_stale_channel_in_which_nothing_happened_costs_no_message_request(scene: MakeContext) -> None:
     async with scene() as s:
         await s.backfill()
-        await s.archive.execute("UPDATE junkie.channel_status SET last_updated = now() - interval '1 hour'")
+        await s.archive.execute("UPDATE junkie.channel_status SET checked_at = now() - interval '1 hour'")
         await s.context(s.first_channel)
         assert (s.pages, s.requests > 0) == (0, True)
         await s.context(s.first_channel)
@@ -119,23 +119,30 @@ async def test_without_a_token_it_says_as_of_when(scene: MakeContext) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "alive", "fresh"),
-    [("serve", True, True), ("serve", False, False), ("serve in part", True, False), ("backfill", True, False)],
+    ("command", "alive", "hearing", "fresh"),
+    [
+        ("serve", True, True, True),
+        ("serve", True, False, False),
+        ("serve", False, True, False),
+        ("serve in part", True, True, False),
+        ("backfill", True, True, False),
+    ],
 )
 async def test_a_live_serve_of_everything_keeps_it_fresh(
     scene: MakeContext,
     command: str,
     alive: bool,  # noqa: FBT001  a parameter
+    hearing: bool,  # noqa: FBT001  a parameter
     fresh: bool,  # noqa: FBT001  a parameter
 ) -> None:
     async with scene() as s:
         await s.backfill()
-        await s.archive.execute("UPDATE junkie.channel_status SET last_updated = now() - interval '1 hour'")
+        await s.archive.execute("UPDATE junkie.channel_status SET checked_at = now() - interval '1 hour'")
         async with s.database.connection() as connection:
             await connection.execute(
-                "INSERT INTO junkie.workers (command, bot_id, host, pid, backend_pid, started_at)"
-                " VALUES (%s, 1, 'here', 1, pg_backend_pid() + %s, now() - interval '2 hours')",
-                [command, 0 if alive else 1_000_000],
+                "INSERT INTO junkie.workers (command, bot_id, host, pid, backend_pid, started_at, live_at)"
+                " VALUES (%s, 1, 'here', 1, pg_backend_pid() + %s, now() - interval '2 hours', now() - %s)",
+                [command, 0 if alive else 1_000_000, timedelta(seconds=0 if hearing else 20)],
             )
             await s.context(s.first_channel)
         assert (s.requests == 0) is fresh
@@ -145,13 +152,13 @@ async def test_what_nobody_watched_stays_on_record_when_it_is_fresh_again(scene:
     async with scene() as s:
         await s.backfill()
         await s.archive.execute(
-            "UPDATE junkie.channel_status SET last_updated = now() - interval '1 hour', unwatched_since = NULL"
+            "UPDATE junkie.channel_status SET checked_at = now() - interval '1 hour', unwatched_since = NULL"
         )
         await s.context(s.first_channel)
         state = (await Reader(s.database).channel_states([s.first_channel]))[s.first_channel]
         assert state.unwatched_since is not None
-        assert state.last_updated is not None
-        assert state.last_updated - state.unwatched_since > timedelta(minutes=59)
+        assert state.checked_at is not None
+        assert state.checked_at - state.unwatched_since > timedelta(minutes=59)
 
 
 class TestWindow:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -76,6 +76,40 @@ async def test_coverage_is_complete_only_from_the_channels_own_id(database: Data
     assert state.covered.gaps(CHANNEL, 2_000) == (Range(1_450, 1_500),)
     await writer.write(page_batch(page(before=1_500), seen=3, claim=Range(1_450, 1_500)))
     assert (await reader.channel_states([CHANNEL]))[CHANNEL].is_fully_backfilled
+
+
+async def test_what_is_told_makes_a_channel_fresher_and_an_older_page_does_not(database: Database) -> None:
+    writer, reader = Writer(database), Reader(database)
+    await writer.write(page_batch(page(message(1_500)), seen=1, claim=Range(CHANNEL, 2_000)))
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at is None
+    told = {CHANNEL: Coverage.of([(2_000, 2_001)])}
+    before = (await execute(database, "SELECT clock_timestamp()"))[0][0]
+    await writer.write(Batch(messages=[Incoming(message(2_000), 2, live=True)], claims=told, heard_ago=60.0))
+    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
+    assert checked_at is not None
+    assert timedelta(0) <= checked_at - (before - timedelta(seconds=60)) < timedelta(seconds=60)
+    await writer.write(page_batch(page(message(1_400)), seen=3, claim=Range(CHANNEL, 1_450)))
+    # Nor does an edit, which says nothing of what else was posted.
+    await writer.write(Batch(messages=[Incoming(message(1_500, "b"), 4, live=True)], heard_ago=0.0))
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at == checked_at
+
+
+async def test_a_channel_is_unwatched_since_it_was_last_checked(database: Database) -> None:
+    places, reader = Places(database), Reader(database)
+    told = {CHANNEL: Coverage.of([(1_500, 1_501)])}
+    await Writer(database).write(Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_ago=60.0))
+    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
+    await Writer(database).write(page_batch(page(message(1_400)), seen=3, claim=Range(CHANNEL, 1_450)))
+    await places.note_unwatched([CHANNEL + 1])
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since is None
+    # Where nobody listens, to look for new messages leaves on record that edits were not looked for.
+    now = await places.now()
+    await places.note_checked([CHANNEL], now)
+    state = (await reader.channel_states([CHANNEL]))[CHANNEL]
+    assert (state.unwatched_since, state.checked_at) == (checked_at, now)
+    await places.note_watched(CHANNEL, None)
+    await places.note_unwatched()
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since == now
 
 
 async def test_a_page_without_a_claim_grants_no_coverage(database: Database) -> None:

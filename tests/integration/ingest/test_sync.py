@@ -82,6 +82,22 @@ async def test_without_reconciling_an_unchanged_server_costs_no_message_request(
         assert set(again.outcomes) == {Outcome.UNCHANGED, Outcome.UNREADABLE}
 
 
+async def test_a_channel_is_as_fresh_as_the_last_look_at_its_newest_end(scene: MakeScene) -> None:
+    async with scene("1x350") as s:
+        channel, places = s.first_channel, Places(s.database)
+
+        async def checked_at() -> datetime:
+            at = (await Reader(s.database).channel_states([channel]))[channel].checked_at
+            assert at is not None
+            return at
+
+        await s.backfill(target=100)
+        at_first = await checked_at()
+        between = await places.now()
+        await s.sync(reconcile=False)
+        assert at_first < between < await checked_at()
+
+
 async def test_only_the_newest_are_compared(scene: MakeScene) -> None:
     async with scene("1x1000") as s:
         channel = s.first_channel
