@@ -125,8 +125,8 @@ class Forgetting:
         await purge(connection, keys)
         visible = sum(row[1] for row in rows)
         changed = {"channel_ids": integers([channel_id]), "grown": integers([-visible])}
-        unclaimed = {"claimed_ids": integers([]), "los": integers([]), "his": integers([]), "asked_at": None, "heard_ago": None}
-        await connection.execute(query("cover"), changed | unclaimed)
+        claims = dict.fromkeys(("claimed_ids", "los", "his"), integers([]))
+        await connection.execute(query("cover"), changed | claims | {"asked_at": None, "heard_ago": None})
         return [key.message_id for key in keys]
 
     async def _enact(self, connection: "AsyncConnection[Any]") -> None:
