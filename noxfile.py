@@ -11,6 +11,8 @@ nox.options.error_on_external_run = True
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
 
+DATABASE_TESTS = ("tests/integration/db", "tests/integration/ingest")
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -28,6 +30,22 @@ def tests(session: nox.Session) -> None:
     install_for_development(session)
     # Work that finishes early takes over from one that does not: linters and the wheel's test last longest.
     session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--durations=10", *session.posargs)
+
+
+@nox.session
+def partitioned(session: nox.Session) -> None:
+    """Run the tests of the database and of ingest on tables that are partitioned by channel_id."""
+    install_for_development(session)
+    session.env["JUNKIE_TEST_SCHEMA"] = "tests/partitioned.sql"
+    session.run("pytest", "--numprocesses=auto", *(session.posargs or DATABASE_TESTS))
+
+
+@nox.session
+def rights(session: nox.Session) -> None:
+    """Run the same tests with no more rights than docs/security.md gives the role that writes."""
+    install_for_development(session)
+    session.env["JUNKIE_TEST_ROLE"] = "writer"
+    session.run("pytest", "--numprocesses=auto", *(session.posargs or DATABASE_TESTS))
 
 
 @nox.session

@@ -141,6 +141,9 @@ VARIABLES: Final = (
 )
 """Every setting, in the order in which the documentation shows them."""
 
+SECRETS: Final = frozenset(variable.name for variable in VARIABLES if variable.secret)
+"""The environment names that another program has no need to see."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

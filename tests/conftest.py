@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from junkie_cli import config
 from junkie_cli.config import Settings
 from junkie_cli.db.database import Database, open_database
-from tests import postgres
+from tests import postgres, roles
+from tests.postgres import Template
 
 # A check of a change must fail for that change alone; new examples are looked for on developers' machines.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -35,10 +37,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     home = Path(os.environ.pop(postgres.HOME_VARIABLE))
-    template = home / "template.made"
-    if template.exists() and (server_url := os.environ.get("POSTGRES_URL")):
-        postgres.drop(server_url, template.read_text())
+    if (home / "template.made").exists() and (server_url := os.environ.get("POSTGRES_URL")):
+        postgres.template_of(home).drop(server_url)
     postgres.remove_home(home)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if roles.wanted():
+        for item in items:
+            if item.get_closest_marker("administrator"):
+                item.add_marker(pytest.mark.skip(reason="the writer has no such rights"))
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +63,8 @@ def server_url(run_home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str, run_home: Path) -> str:
-    """The name of a migrated database to copy."""
+def template(server_url: str, run_home: Path) -> Template:
+    """A migrated database to copy."""
     return postgres.migrated_template(server_url, run_home)
 
 
@@ -68,10 +76,16 @@ def empty_database_url(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
-    """A new, migrated database."""
-    with postgres.database(server_url, template) as url:
-        yield url
+def database_url(server_url: str, template: Template) -> Iterator[str]:
+    """A new, migrated database, as the run's role sees it."""
+    with postgres.database(server_url, template.name) as url:
+        yield template.url_of(url)
+
+
+@pytest.fixture
+def administrator_url(server_url: str, database_url: str) -> str:
+    """The same database, for one who may do anything there."""
+    return postgres.address_of(server_url, urlsplit(database_url).path.removeprefix("/"))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """PostgreSQL for the tests: the server of POSTGRES_URL, else an embedded one that all workers of a run share.
 
-Every test that asks for a database gets a copy of one migrated template, and it is dropped when the test ends.
+Every test that asks for a database gets a copy of one migrated template, and it is dropped when the test ends. Which
+kind of template that is, and who connects, the environment tells: see partitions.py and roles.py.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ import psycopg
 from psycopg import sql
 
 from junkie_cli.db import embedded, migrations
+from tests import partitions, roles
+from tests.roles import Roles
 
 HOME_VARIABLE: Final = "JUNKIE_TEST_HOME"
 """Tells the workers of a run which folder they share."""
@@ -73,20 +77,50 @@ def database(server_url: str, template: str = "template0", encoding: str = "UTF8
         drop(server_url, name)
 
 
-def migrated_template(server_url: str, home: Path) -> str:
-    """Return the name of this run's migrated database, made by whoever comes first."""
-    # The home is this run's own, and so is the name.
-    name = f"junkie_template_{home.name.removeprefix('junkie-test-').lower()}"
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A migrated database to copy. With `roles` its tables have another owner than the server, and the writer its rights."""
+
+    name: str
+    roles: Roles | None
+
+    def url_of(self, copy: str) -> str:
+        """Return the URI by which a test uses a copy."""
+        return copy if self.roles is None else self.roles.url(copy, "writer")
+
+    def drop(self, server_url: str) -> None:
+        drop(server_url, self.name)
+        if self.roles is not None:
+            self.roles.drop(server_url)
+
+
+def template_of(home: Path) -> Template:
+    """Return what this run's template is called."""
+    # The home is this run's own, and so are the names.
+    tag = home.name.removeprefix("junkie-test-").lower()
+    return Template(f"junkie_template_{tag}", Roles(tag) if roles.wanted() else None)
+
+
+def migrated_template(server_url: str, home: Path) -> Template:
+    """Return this run's migrated database, made by whoever comes first."""
+    template = template_of(home)
     with (home / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = home / "template.made"
         if not made.exists():
             with contextlib.suppress(psycopg.errors.InvalidCatalogName):
-                drop(server_url, name)
-            _create(server_url, name, "template0")
-            asyncio.run(_migrate(address_of(server_url, name)))
-            made.write_text(name)
-    return name
+                drop(server_url, template.name)
+            _create(server_url, template.name, "template0")
+            url = owner = address_of(server_url, template.name)
+            if template.roles is not None:
+                template.roles.create(url)
+                owner = template.roles.url(url, "owner")
+            asyncio.run(_migrate(owner))
+            if template.roles is not None:
+                template.roles.grant(url)
+                template.roles.let_make_tables(url)
+            made.touch()
+    return template
 
 
 def drop(server_url: str, name: str) -> None:
@@ -121,4 +155,7 @@ def _hurry(url: str) -> None:
 
 async def _migrate(url: str) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await migrations.migrate(connection)
+        if (script := partitions.wanted()) is None:
+            await migrations.migrate(connection)
+        else:
+            await partitions.migrate(connection, script)

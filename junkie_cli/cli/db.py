@@ -133,7 +133,8 @@ async def _psql(settings: Settings, arguments: Sequence[str]) -> int:
             server = await stack.enter_async_context(embedded_server(settings.home, settings.pg_bin))
             # By that name its connection, which ends with it, counts as ours when we leave.
             target, environment = server.url, {"PGAPPNAME": f"junkie psql {server.token}"}
-        return await _run([str(program), "-d", target, *arguments], os.environ | environment)
+        own = {name: value for name, value in os.environ.items() if name not in config.SECRETS}
+        return await _run([str(program), "-d", target, *arguments], own | environment)
 
 
 async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -46,7 +46,7 @@ _TABLE: Final[dict[type[psycopg.Error], _Words]] = {
         "has no connection to spare", "raise max_connections there, or end other programs", DatabaseUnavailable
     ),
     errors.InsufficientPrivilege: _Words(
-        "forbids it: {reason}", "let the role of POSTGRES_URL own the schema junkie, or GRANT CREATE ON DATABASE to it"
+        "forbids it: {reason}", "GRANT that to the role of POSTGRES_URL; docs/security.md has what each role needs"
     ),
     errors.InvalidPassword: _Words("rejects the password", "mend the password in POSTGRES_URL"),
     errors.InvalidAuthorizationSpecification: _Words("rejects the user: {reason}", "mend the user in POSTGRES_URL"),

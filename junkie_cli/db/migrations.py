@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 
 from junkie_cli.db import sqlfiles
 from junkie_cli.db.queries import query
-from junkie_cli.errors import DatabaseUnavailable, ForeignDatabase, SchemaMismatch
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable, ForeignDatabase, SchemaMismatch
 
 LOCK_KEY: Final = int.from_bytes(b"junkie-m")
 """The advisory lock's key: eight letters, so that a stray program hardly takes the same one."""
@@ -83,8 +83,8 @@ async def status(connection: AsyncConnection[Any]) -> Status:
 async def migrate(connection: AsyncConnection[Any]) -> tuple[Migration, ...]:
     """Bring the schema up to date and return what was applied now; one query where nothing is to be done.
 
-    `connection` is in autocommit mode and outside a transaction. Raises ForeignDatabase, SchemaMismatch, or
-    DatabaseUnavailable if another runner does not finish in time.
+    `connection` is in autocommit mode and outside a transaction. Raises ForeignDatabase, SchemaMismatch, DatabaseError
+    where its role may not do that, or DatabaseUnavailable if another runner does not finish in time.
     """
     current = await status(connection)
     if not current.pending:
@@ -92,6 +92,13 @@ async def migrate(connection: AsyncConnection[Any]) -> tuple[Migration, ...]:
     await _lock(connection)
     try:
         return await _apply(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        missing = ", ".join(migration.label for migration in current.pending)
+        raise DatabaseError(
+            f"the database lacks {missing}, and the role of POSTGRES_URL may not bring it up to date: "
+            f"{error.diag.message_primary}",
+            hint="run `junkie db migrate` as the role that owns the tables; to make them it needs GRANT CREATE ON DATABASE",
+        ) from error
     finally:
         # A connection that broke has given its lock back already.
         if not connection.closed:

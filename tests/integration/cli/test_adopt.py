@@ -38,6 +38,7 @@ async def test_it_says_what_became_of_the_rows(command: Command, database: Datab
     ]
 
 
+@pytest.mark.administrator
 async def test_json_is_one_object_on_stdout(command: Command, database: Database) -> None:
     await execute(database, "CREATE SCHEMA old")
     await make_tables(database, "old")

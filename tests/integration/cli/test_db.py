@@ -161,3 +161,11 @@ def test_a_malformed_uri_is_one_line_and_a_matter_of_configuration(run: Run) -> 
         assert answer.returncode == 4
         assert answer.stderr.count("\n") == 1
         assert "pass-word" not in answer.stderr
+
+
+def test_psql_gets_no_secret_that_it_does_not_need(run: Run, database_url: str) -> None:
+    answer = run("psql", "-At", text="\\! env\n", POSTGRES_URL=database_url, DISCORD_TOKEN="MTIz.a.secret")
+    assert answer.returncode == 0
+    assert "PATH=" in answer.stdout
+    assert "MTIz.a.secret" not in answer.stdout
+    assert "POSTGRES_URL" not in answer.stdout

@@ -103,6 +103,7 @@ async def test_twice_in_a_row_is_nothing_new(original: Database) -> None:
     await assert_counts_are_right(original)
 
 
+@pytest.mark.administrator
 async def test_what_is_no_snowflake_is_left_out_and_counted(original: Database) -> None:
     await insert(
         original,
@@ -405,6 +406,7 @@ async def test_a_million_rows_with_hostile_ones_among_them(original: Database) -
     ]
 
 
+@pytest.mark.administrator
 async def test_a_table_without_its_key_may_hold_a_message_twice(database: Database) -> None:
     await execute(database, "CREATE SCHEMA copied")
     await make_tables(database, "copied")
@@ -426,6 +428,7 @@ async def test_a_table_without_its_key_may_hold_a_message_twice(database: Databa
         assert (await rows(database))[Key(CHANNEL, 9)] == (1, "", "", 0)
 
 
+@pytest.mark.administrator
 @pytest.mark.parametrize("schema", ["My Schema", 'x"; DROP SCHEMA junkie CASCADE; --', "{source}", "%(x)s", "ünï.cödé"])
 async def test_a_schema_may_bear_any_name(database: Database, schema: str) -> None:
     await execute(database, "CREATE SCHEMA {schema}", schema=schema)
@@ -456,6 +459,7 @@ async def test_where_there_is_nothing_to_adopt(
     assert "--schema" in refusal.value.message + refusal.value.hint or "schema" in refusal.value.hint
 
 
+@pytest.mark.administrator
 async def test_the_right_schema_is_named(database: Database) -> None:
     await execute(database, "CREATE SCHEMA old")
     await make_tables(database, "old")
@@ -479,6 +483,7 @@ async def test_another_programs_table_is_refused(original: Database, change: str
         await run(original)
 
 
+@pytest.mark.administrator
 async def test_a_table_that_may_not_be_read_is_named(original: Database) -> None:
     # The role is the server's, and this database's name its own.
     ((role,),) = await execute(original, "SELECT current_database() || '_reader'")

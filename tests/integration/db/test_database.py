@@ -81,6 +81,7 @@ async def test_the_isolation_level_is_one_transaction_s(database: Database) -> N
     assert [await database.transaction(level) for _ in range(5)] == ["read committed"] * 5
 
 
+@pytest.mark.administrator
 async def test_a_deadlock_is_run_again(database: Database) -> None:
     await execute(database, "INSERT INTO junkie.guilds VALUES (1, ''), (2, '')")
     runs = []

@@ -13,7 +13,8 @@ EXAMPLES = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 RELATIONS = """
 SELECT 'junkie.' || c.relname FROM pg_catalog.pg_class AS c
-WHERE c.relnamespace = 'junkie'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'S') AND NOT EXISTS (
+WHERE c.relnamespace = 'junkie'::regnamespace AND c.relkind IN ('r', 'v', 'p', 'S')
+AND NOT c.relispartition AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'i' AND c.relkind = 'S'
 )
 """

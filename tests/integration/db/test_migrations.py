@@ -125,24 +125,24 @@ async def test_an_empty_schema_of_the_administrator_is_used(empty_database_url: 
         assert await migrations.migrate(connection)
 
 
-async def test_a_newer_database_is_refused(database_url: str) -> None:
+async def test_a_newer_database_is_refused(administrator_url: str) -> None:
     newer = len(migrations.known()) + 1
-    async with connected(database_url) as connection:
+    async with connected(administrator_url) as connection:
         await connection.execute("INSERT INTO junkie.schema_migrations VALUES (%s, 'later', 'x')", [newer])
         with pytest.raises(SchemaMismatch, match=f"version {newer}") as caught:
             await migrations.migrate(connection)
     assert "newer junkie" in caught.value.hint
 
 
-async def test_an_altered_migration_is_refused(database_url: str) -> None:
-    async with connected(database_url) as connection:
+async def test_an_altered_migration_is_refused(administrator_url: str) -> None:
+    async with connected(administrator_url) as connection:
         await connection.execute("UPDATE junkie.schema_migrations SET checksum = 'other' WHERE version = 1")
         with pytest.raises(SchemaMismatch, match="0001_archive"):
             await migrations.migrate(connection)
 
 
-async def test_a_history_with_a_hole_is_refused(database_url: str) -> None:
-    async with connected(database_url) as connection:
+async def test_a_history_with_a_hole_is_refused(administrator_url: str) -> None:
+    async with connected(administrator_url) as connection:
         await connection.execute("UPDATE junkie.schema_migrations SET version = version - 1")
         with pytest.raises(SchemaMismatch, match="hole"):
             await migrations.migrate(connection)

@@ -7,12 +7,13 @@ from psycopg import sql
 
 from junkie_cli.db import queries
 from tests import postgres
+from tests.postgres import Template
 
 
 @pytest.fixture(scope="module")
-def shared_database_url(server_url: str, template: str) -> Iterator[str]:
-    with postgres.database(server_url, template) as url:
-        yield url
+def shared_database_url(server_url: str, template: Template) -> Iterator[str]:
+    with postgres.database(server_url, template.name) as url:
+        yield template.url_of(url)
 
 
 PREPARABLE = [name for name, query in queries.every().items() if query.sql.split()[0] not in {"CREATE", "SET"}]
