@@ -6,7 +6,8 @@ Secrets are `Secret`s: their repr and str are masked, so that no log line or tra
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -204,13 +205,16 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    problems: list[ConfigError] | None = None,
 ) -> Settings:
     """Read all settings.
 
     `flags` maps `Settings` field names to values that the command line already checked; None means "not given".
     `environ` and `folder` stand for the process's environment and working folder in tests.
 
-    Raises ConfigError that names the variable, its source and what would be right.
+    Raises ConfigError that names the variable, its source and what would be right. With a list of `problems` a setting
+    that is wrong is put there instead, and has its default with its own origin; one that would send the token elsewhere takes the token away.
+    What still raises is a home or a file that can't be found or read.
     """
     sources = _sources(os.environ if environ is None else environ, _working_folder() if folder is None else folder)
     found: dict[str, Any] = {}
@@ -221,12 +225,32 @@ def load(
             continue
         found[variable.field], origins[variable.name] = variable.default, "default"
         if source := _first(sources, variable.name):
-            found[variable.field], origins[variable.name] = _read(variable, source), source.where
+            origins[variable.name] = source.where
+            with _noting(problems):
+                found[variable.field] = _read(variable, source)
     if found["home"] is None:
         found["home"] = default_home()
-    _read_token_file(found, origins, [source.where for source in sources])
-    _guard_api_url(found, origins)
+    with _noting(problems):
+        _read_token_file(found, origins, [source.where for source in sources])
+    try:
+        _guard_api_url(found, origins)
+    except ConfigError as error:
+        if problems is None:
+            raise
+        problems.append(error)
+        found["token"] = None
     return Settings(**found, origins=origins)
+
+
+@contextmanager
+def _noting(problems: list[ConfigError] | None) -> Iterator[None]:
+    """Put what is wrong on the list, if there is one, and go on."""
+    try:
+        yield
+    except ConfigError as error:
+        if problems is None:
+            raise
+        problems.append(error)
 
 
 @dataclass(frozen=True, slots=True)

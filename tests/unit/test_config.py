@@ -328,3 +328,28 @@ def test_secrets_show_nowhere(folder: Path, home: Path, caplog: pytest.LogCaptur
     assert settings.token.reveal() == TOKEN
     assert {settings.token} == {Secret(TOKEN)}
     assert settings.token != TOKEN
+
+
+class TestProblems:
+    def test_all_that_is_wrong_is_listed_and_the_rest_is_read(self, folder: Path, home: Path) -> None:
+        problems: list[ConfigError] = []
+        environ = {"CACHE_TTL": "soon", "DISCORD_TIMEZONE": "Mars/Olympus", "MESSAGE_SYNC_LIMIT": "7"}
+        settings = config.load(environ=environ | {"JUNKIE_HOME": str(home)}, folder=folder, problems=problems)
+        assert [error.message.split()[0] for error in problems] == ["DISCORD_TIMEZONE", "CACHE_TTL"]
+        assert (settings.cache_ttl, settings.origins["CACHE_TTL"]) == (120, "environment")
+        assert (settings.sync_limit, settings.timezone) == (7, "Asia/Kolkata")
+
+    def test_no_token_goes_to_an_address_that_another_file_names(self, folder: Path, home: Path) -> None:
+        problems: list[ConfigError] = []
+        (folder / ".env").write_text("DISCORD_API_URL=http://evil.example/api\n")
+        environ = {"DISCORD_TOKEN": TOKEN, "JUNKIE_HOME": str(home)}
+        settings = config.load(environ=environ, folder=folder, problems=problems)
+        assert settings.token is None
+        assert len(problems) == 1
+
+    def test_a_token_file_that_is_not_there(self, folder: Path, home: Path) -> None:
+        problems: list[ConfigError] = []
+        environ = {"DISCORD_TOKEN_FILE": "/nowhere/at/all", "JUNKIE_HOME": str(home)}
+        settings = config.load(environ=environ, folder=folder, problems=problems)
+        assert settings.token is None
+        assert "DISCORD_TOKEN_FILE" in problems[0].message
