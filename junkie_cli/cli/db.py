@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -40,17 +40,34 @@ def url() -> int:
     return 0
 
 
+_PASSED_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""How a command takes whatever another program understands."""
+
+
 @app.command(
     epilog="Exit codes: 0 done, 1 psql or its command failed, 2 the connection broke, 3 a script stopped at an error, "
     "4 configuration, 5 database, 130 interrupted.",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
+    context_settings=_PASSED_ON,
 )
 def psql(context: typer.Context) -> int:
     """Run psql on the database; all arguments are psql's, and so is the exit code.
 
     The embedded server is started if need be, and stopped afterwards if nothing else uses it.
     """
-    return run_async(_psql(_settings(), context.args))
+    return run_async(_client(_settings(), "psql", context.args))
+
+
+@app.command(
+    epilog="Exit codes: 0 done, 1 pg_dump failed, 4 configuration, 5 database, 130 interrupted.",
+    context_settings=_PASSED_ON,
+)
+def dump(context: typer.Context) -> int:
+    """Run pg_dump on the database, for a backup; all arguments are pg_dump's, and so is the exit code.
+
+    It shows one moment, in which coverage is true to the rows, and may be run while junkie writes. The embedded server is
+    started if need be, and stopped afterwards if nothing else uses it. `junkie db psql` reads a backup in again.
+    """
+    return run_async(_client(_settings(), "pg_dump", context.args))
 
 
 @app.command()
@@ -120,19 +137,20 @@ def _settings() -> Settings:
     return settings
 
 
-async def _psql(settings: Settings, arguments: Sequence[str]) -> int:
+async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> int:
+    """Run one of PostgreSQL's own client programs on the database; returns its exit code."""
     from junkie_cli.db import binaries
     from junkie_cli.db.conninfo import for_program
     from junkie_cli.db.embedded import embedded_server
 
-    program = binaries.resolve(settings.pg_bin).program("psql")
+    program = binaries.resolve(settings.pg_bin).program(name)
     async with AsyncExitStack() as stack:
         if settings.postgres_url is not None:
             target, environment = for_program(settings.postgres_url.reveal())
         else:
             server = await stack.enter_async_context(embedded_server(settings.home, settings.pg_bin))
             # By that name its connection, which ends with it, counts as ours when we leave.
-            target, environment = server.url, {"PGAPPNAME": f"junkie psql {server.token}"}
+            target, environment = server.url, {"PGAPPNAME": f"junkie {name} {server.token}"}
         own = {name: value for name, value in os.environ.items() if name not in config.SECRETS}
         return await _run([str(program), "-d", target, *arguments], own | environment)
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,36 @@ def test_psql_takes_the_database_of_postgres_url_and_hides_its_password(run: Run
     assert answer.returncode == 0
     assert answer.stdout.splitlines()[0] in database_url
     assert "pass-word" not in answer.stdout
+
+
+def test_a_dump_read_in_elsewhere_is_the_same_archive(run: Run, database_url: str, empty_database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO junkie.channels (channel_id, type, name) VALUES (100, 0, 'it''s')")
+        connection.execute("INSERT INTO junkie.channel_status (channel_id, covered) VALUES (100, '{[100, 140)}')")
+        connection.execute(
+            "INSERT INTO junkie.messages (channel_id, message_id, author_id, seen, author_name, content)"
+            " VALUES (100, 130, 1, nextval('junkie.seen'), 'ada', E'a\\\\b\\nc')"
+        )
+    dumped = run("dump", "--schema=junkie", "--no-owner", "--no-privileges", POSTGRES_URL=database_url)
+    assert (dumped.returncode, dumped.stderr) == (0, "")
+    read = run(
+        "psql", "-qv", "ON_ERROR_STOP=1", "--single-transaction", text=dumped.stdout, POSTGRES_URL=empty_database_url
+    )
+    assert (read.returncode, read.stderr) == (0, "")
+    assert run("migrate", "--check", POSTGRES_URL=empty_database_url).returncode == 0
+    again = run("dump", "--schema=junkie", "--no-owner", "--no-privileges", POSTGRES_URL=empty_database_url)
+    # Since 18 a dump is framed by words that are new each time.
+    frame = re.compile(r"^\\(?:un)?restrict .*$", re.MULTILINE)
+    assert frame.sub("", again.stdout) == frame.sub("", dumped.stdout)
+
+
+def test_dump_starts_the_embedded_server_and_stops_it_afterwards(run: Run, home: Path, tmp_path: Path) -> None:
+    assert run("migrate").returncode == 0
+    answer = run("dump", "--schema-only", "--file", str(tmp_path / "dump.sql"))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    assert "CREATE TABLE junkie.messages" in (tmp_path / "dump.sql").read_text()
+    assert run("dump", "--no-such-option").returncode == 1
+    assert Cluster(home).postmaster() is None
 
 
 def test_ctrl_c_is_psql_s_business(home: Path, tmp_path: Path) -> None:
