@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from junkie_cli import snowflake
 from junkie_cli.cli.context import ContextOptions
 from junkie_cli.cli.delivery import deliver
-from junkie_cli.cli.naming import find_channel, read_message_id
+from junkie_cli.cli.naming import find_id, read_message_id
 from junkie_cli.cli.output import note
 from junkie_cli.cli.reading import Question, Reading, read
 from junkie_cli.config import Settings
@@ -26,6 +26,7 @@ from junkie_cli.errors import (
 from junkie_cli.ingest.window import Lack, Window, assess
 from junkie_cli.models import ChannelType, Message
 from junkie_cli.prompt.timestamps import Clock
+from junkie_cli.reference import Asked, Wanted
 
 if TYPE_CHECKING:
     from junkie_cli.db.history import Key
@@ -47,7 +48,7 @@ async def run(
 ) -> int:
     """Write the prompt; returns the exit code. Raises UsageError, ChannelError, and what the database and Discord raise."""
     async with open_history(settings) as history:
-        question = ask(options, await find_channel(history, options.channel), now())
+        question = ask(options, await find_id(Asked(options.channel, Wanted.MESSAGES), history.fetch), now())
         retrieved = await retrieve(settings, options, history, question)
         await require(retrieved, history)
     reading = retrieved.reading

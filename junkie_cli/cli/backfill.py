@@ -1,13 +1,12 @@
 """`junkie backfill`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from junkie_cli import config
 from junkie_cli.cli import options
-from junkie_cli.cli.output import set_up_logging
-from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.cli.runtime import begin, opened, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import PARTIAL
 
@@ -58,11 +57,9 @@ def command(
     What is archived already is not asked for again: an unchanged server costs no message request. Interrupt it at any
     time; the next run goes on where this one stopped.
     """
-    settings = config.load(
-        {
-            "guilds": tuple(guild) if guild else None,
-            "channels": tuple(channel) if channel else None,
-            "exclude": tuple(exclude) if exclude else None,
+    settings = begin(
+        options.places(guild, channel, exclude)
+        | {
             "concurrency": concurrency,
             "max_iterations": max_iterations,
             "max_fetch_limit": max_fetch_limit,
@@ -70,20 +67,15 @@ def command(
             "accept_unreadable": accept_unreadable or None,
         }
     )
-    set_up_logging(settings.log_level)
     from junkie_cli.ingest.backfill import BackfillOptions
 
-    run_options = BackfillOptions(
-        selection=options.read_selection(settings, threads=threads),
-        target=settings.max_messages if target is None else options.read_count(target, "target"),
+    own = {} if target is None else {"target": options.read_count(target, "target")}
+    run_options = BackfillOptions.of(
+        settings,
+        options.read_selection(settings, threads=threads),
         since=options.read_since(since),
-        concurrency=settings.concurrency,
-        max_iterations=settings.max_iterations,
-        max_fetch_limit=settings.max_fetch_limit,
-        parallel_batches=settings.parallel_batches,
         allow_empty_content=allow_empty_content,
-        on_delete=settings.on_delete,
-        keep_revisions=settings.keep_revisions,
+        **own,
     )
     work = plan(settings, run_options, json=json) if dry_run else run(settings, run_options, json=json)
     return run_async(work)
@@ -96,6 +88,7 @@ async def run(settings: Settings, run_options: "BackfillOptions", *, json: bool)
 
     with reporter(json=json) as emit:
         async with opened(settings, "backfill") as tools:
+            run_options = replace(run_options, selection=await tools.settled(run_options.selection))
             summary = await backfill(run_options, tools.discord, tools.database, tools.presence, emit)
     return exit_code(summary, accept_unreadable=settings.accept_unreadable)
 
@@ -109,6 +102,7 @@ async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool
     # The plan is one object: on the way to it stdout stays empty.
     with reporter(json=False) as emit:
         async with opened(settings, "backfill") as tools:
+            run_options = replace(run_options, selection=await tools.settled(run_options.selection))
             prepared = await prepare(run_options, tools.discord, tools.database, emit, store=False)
             prepared = await settle(prepared, run_options, tools.database)
     show_plan(prepared, run_options, json=json)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from junkie_cli import config, snowflake
+from junkie_cli import snowflake
 from junkie_cli.cli import options
-from junkie_cli.cli.output import set_up_logging
-from junkie_cli.cli.runtime import run_async
+from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import UsageError
 
@@ -67,7 +66,9 @@ def command(
     *,
     channel: Annotated[
         str,
-        typer.Argument(metavar="CHANNEL_ID", help="The channel's id, its link, or its name: 'general', 'guild/name'."),
+        typer.Argument(
+            metavar="CHANNEL", help="The channel: a name such as general or guild/general, an id or a link."
+        ),
     ],
     message: Annotated[
         str | None, typer.Option(metavar="ID|LINK", help="The message to answer (the channel's newest).")
@@ -138,8 +139,7 @@ def command(
     The archive is read first. Discord is asked only for what it lacks, or for newer messages if it is old and no
     `junkie serve` keeps it fresh; what comes is stored. Nothing but the prompt goes to stdout.
     """
-    settings = config.load({"cache_ttl": max_age})
-    set_up_logging(settings.log_level)
+    settings = begin({"cache_ttl": max_age})
     from junkie_cli.prompt.timestamps import find_zone
 
     now = datetime.now(UTC)

@@ -14,9 +14,8 @@ from typing import Annotated, Final
 
 import typer
 
-from junkie_cli import config
-from junkie_cli.cli.output import note, product, set_up_logging
-from junkie_cli.cli.runtime import run_async
+from junkie_cli.cli.output import note, product
+from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import ConfigError, SchemaMismatch
 
@@ -30,7 +29,7 @@ def url() -> int:
     Without POSTGRES_URL it is the embedded server's, and works while some command of junkie runs: nothing is started
     here. `junkie db psql` starts it.
     """
-    settings = _settings()
+    settings = begin()
     if settings.postgres_url is not None:
         typer.echo(settings.postgres_url.reveal())
         return 0
@@ -54,7 +53,7 @@ def psql(context: typer.Context) -> int:
 
     The embedded server is started if need be, and stopped afterwards if nothing else uses it.
     """
-    return run_async(_client(_settings(), "psql", context.args))
+    return run_async(_client(begin(), "psql", context.args))
 
 
 @app.command(
@@ -67,7 +66,7 @@ def dump(context: typer.Context) -> int:
     It shows one moment, in which coverage is true to the rows, and may be run while junkie writes. The embedded server is
     started if need be, and stopped afterwards if nothing else uses it. `junkie db psql` reads a backup in again.
     """
-    return run_async(_client(_settings(), "pg_dump", context.args))
+    return run_async(_client(begin(), "pg_dump", context.args))
 
 
 @app.command()
@@ -80,7 +79,7 @@ def migrate(
 
     Every command does so when it starts; here it is done alone, e.g. by a role that may create tables.
     """
-    return run_async(_migrate(_settings(), check=check, json=json))
+    return run_async(_migrate(begin(), check=check, json=json))
 
 
 @app.command()
@@ -95,7 +94,7 @@ def adopt(
     forgotten here stays so. The copies count as not yet archived: `junkie backfill` asks Discord for all of it, and
     replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one stopped.
     """
-    return run_async(_adopt(_settings(), schema, json=json))
+    return run_async(_adopt(begin(), schema, json=json))
 
 
 @app.command()
@@ -115,7 +114,7 @@ def upgrade(
     old version are needed once more; they may be removed afterwards. The database is copied, so there must be room for it
     twice; the old folder is kept until you remove it, and is as it was should anything fail.
     """
-    return run_async(_upgrade(_settings(), old_bin, json=json))
+    return run_async(_upgrade(begin(), old_bin, json=json))
 
 
 @app.command()
@@ -123,18 +122,12 @@ def stop(
     *, force: Annotated[bool, typer.Option("--force", help="Stop it even while other programs are connected.")] = False
 ) -> int:
     """Stop the embedded server, which a killed command may have left running."""
-    settings = _settings()
+    settings = begin()
     from junkie_cli.db import embedded
 
     stopped = embedded.stop(settings.home, force=force)
     note("the embedded database is stopped" if stopped else "the embedded database was not running")
     return 0
-
-
-def _settings() -> Settings:
-    settings = config.load()
-    set_up_logging(settings.log_level)
-    return settings
 
 
 async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> int:

@@ -3,21 +3,24 @@
 import asyncio
 import logging
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from junkie_cli import config, snowflake
+from junkie_cli import snowflake
 from junkie_cli.cli import options
 from junkie_cli.cli.figures import count
-from junkie_cli.cli.output import note, product, set_up_logging, shown
-from junkie_cli.cli.runtime import run_async
+from junkie_cli.cli.output import note, product, shown
+from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED, UsageError
+from junkie_cli.reference import Asked, Label, Wanted, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from junkie_cli.db.database import Database
     from junkie_cli.db.forget import Exclusion, Extent, Names
     from junkie_cli.db.reconcile import Rule
 
@@ -29,11 +32,16 @@ _EVERY: Final = 50_000
 
 def command(
     *,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="What this account wrote.")] = None,
-    channel: Annotated[
-        str | None, typer.Option(metavar="ID", help="What stands in this channel with its threads; an id or a link.")
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="What this account wrote: its username or id.")
     ] = None,
-    guild: Annotated[str | None, typer.Option(metavar="ID", help="What stands in this guild.")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="CHANNEL", help="What stands in this channel with its threads: its name, id or link."),
+    ] = None,
+    guild: Annotated[
+        str | None, typer.Option(metavar="GUILD", help="What stands in this guild: its name, id or link.")
+    ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="DATE|ID|AGE", help="What is older than this: 2024-01-31, an id, 365d.")
     ] = None,
@@ -57,55 +65,88 @@ def command(
             "forget what?" if not any(jobs) else "forget does one thing at a time",
             hint="give any of --user, --channel, --guild, --before; or --list alone, or --undo RULE alone",
         )
-    settings = config.load()
-    set_up_logging(settings.log_level)
+    settings = begin()
     if show:
         return run_async(_list(settings, json=json))
     if undo is not None:
         return run_async(_undo(settings, undo, json=json))
-    rule = _rule(user, channel, guild, before)
+    given = Given(
+        user=None if user is None else Asked(user, Wanted.USER, Label("--user")),
+        channel=None if channel is None else Asked(channel, Wanted.CHANNEL, Label("--channel")),
+        guild=None if guild is None else Asked(guild, Wanted.GUILD, Label("--guild")),
+        before_id=options.read_since(before, "before"),
+    )
     if not yes and not (sys.stdin is not None and sys.stdin.isatty()):
         raise UsageError("forget asks before it deletes, and here is nobody to answer", hint="give --yes")
     if not yes:
-        if code := run_async(_preview(settings, rule)):
+        if code := run_async(_preview(settings, given)):
             return code
         # Outside the event loop, where Ctrl-C ends the question as everywhere.
         if not typer.confirm("Forget them?", err=True):
             note("Nothing was changed.")
             return INTERRUPTED
-    return run_async(_forget(settings, rule, json=json))
+    return run_async(_forget(settings, given, json=json))
 
 
-def _rule(user: str | None, channel: str | None, guild: str | None, before: str | None) -> "Rule":
-    from junkie_cli.db.reconcile import Rule
-    from junkie_cli.ingest.selection import read_id
+@dataclass(slots=True)
+class Given:
+    """What is to be forgotten, as typed. Once a name is looked up its id stands for it: what was shown is what goes."""
 
-    return Rule(
-        user_id=None if user is None else read_id(user, "user"),
-        channel_id=None if channel is None else read_id(channel, "channel"),
-        guild_id=None if guild is None else read_id(guild, "guild"),
-        before_id=options.read_since(before, "before"),
-    )
+    user: Asked | None
+    channel: Asked | None
+    guild: Asked | None
+    before_id: int | None
+
+    def __post_init__(self) -> None:
+        for asked in filter(None, (self.user, self.channel, self.guild)):
+            # What is no id, nor anybody's name, is refused before anything is opened.
+            read(asked)
+
+    async def rule(self, database: "Database") -> "Rule":
+        """Return the rule. Raises UsageError for a name that nothing bears, or more than one."""
+        from junkie_cli.cli.naming import find_id
+        from junkie_cli.db.reconcile import Rule
+
+        async def of(asked: Asked | None) -> int | None:
+            return None if asked is None else await find_id(asked, database.fetch)
+
+        rule = Rule(
+            user_id=await of(self.user),
+            channel_id=await of(self.channel),
+            guild_id=await of(self.guild),
+            before_id=self.before_id,
+        )
+        self.user = _settled(self.user, rule.user_id)
+        self.channel = _settled(self.channel, rule.channel_id)
+        self.guild = _settled(self.guild, rule.guild_id)
+        return rule
 
 
-async def _preview(settings: Settings, rule: "Rule") -> int:
+def _settled(asked: Asked | None, found: int | None) -> Asked | None:
+    return None if asked is None else asked._replace(text=str(found))
+
+
+async def _preview(settings: Settings, given: Given) -> int:
     """Say what would be deleted."""
     from junkie_cli.db.database import open_database
     from junkie_cli.db.forget import Forgetting
 
     async with open_database(settings, size=1, command="forget") as database:
+        rule = await given.rule(database)
         forgetting = Forgetting(database, rule)
         extent, names = await forgetting.count(), await forgetting.names()
     note(f"This deletes {_extent(extent)} for good: {describe(rule, names)}. They will not be archived again.")
     return 0
 
 
-async def _forget(settings: Settings, rule: "Rule", *, json: bool) -> int:
+async def _forget(settings: Settings, given: Given, *, json: bool) -> int:
     from junkie_cli.db.database import open_database
     from junkie_cli.db.forget import Forgetting
 
     async with open_database(settings, size=1, command="forget") as database:
+        rule = await given.rule(database)
         forgetting = Forgetting(database, rule)
+        names = await forgetting.names()
         try:
             deleted = await forgetting.run(_progress())
         except asyncio.CancelledError:
@@ -120,7 +161,7 @@ async def _forget(settings: Settings, rule: "Rule", *, json: bool) -> int:
             | _fields(rule)
         )
     else:
-        note(f"forgot {_extent(deleted)}; rule {forgetting.rule_id} keeps them out")
+        note(f"forgot {_extent(deleted)}: {describe(rule, names)}; rule {forgetting.rule_id} keeps them out")
     return 0
 
 

@@ -1,35 +1,43 @@
-"""Which channel and which message the user means: an id, a link, or a name that the archive knows."""
+"""Which place, account and message the user means: an id, a link, or a name that the archive knows."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from junkie_cli import snowflake
-from junkie_cli.db.history import History, NamedChannel
+from junkie_cli import reference, snowflake
+from junkie_cli.db import names
 from junkie_cli.errors import UsageError
 from junkie_cli.links import LINK
+from junkie_cli.reference import Asked, Known, Wanted
 
-_SHOWN: Final = 5
-_HINT: Final = "switch on Discord's developer mode, right-click it and choose 'Copy ID'"
+if TYPE_CHECKING:
+    from junkie_cli.ingest.selection import Selection
+
+_ARCHIVE: Final = "the archive"
+_HINT: Final = "give its id, or archive it with `junkie backfill`"
+_COPY_ID: Final = "switch on Discord's developer mode, right-click it and choose 'Copy ID'"
 
 
-async def find_channel(history: History, text: str) -> int:
-    """Return the id of the channel that is meant. Raises UsageError if none is, or more than one."""
-    text = text.strip()
-    if link := LINK.fullmatch(text):
-        if link["channel"] is None:
-            raise UsageError(f"'{text[:80]}' leads to a server, not to a channel", hint=_HINT)
-        text = link["channel"]
-    if (channel_id := _id(text)) is not None:
-        return channel_id
-    found = await history.channels_named(text.removeprefix("#").replace("/#", "/"))
-    # What is gone or holds nothing is meant only if there is nothing else.
-    named = [each for each in found if not each.gone and each.channel.holds_messages] or found
-    if not named:
-        raise UsageError(
-            f"the archive knows no channel '{text[:60]}'", hint="give its id, or archive it with `junkie backfill`"
-        )
-    if len(named) > 1:
-        raise UsageError(f"'{text[:60]}' may be {_listed(named)}", hint="give the id")
-    return named[0].channel.channel_id
+async def find(asked: Asked, fetch: names.Fetch) -> int | Known:
+    """Return what is meant: an id as it was given, or what the archive knows by that name.
+
+    Raises UsageError, or ConfigError for a variable, if nothing or more than one thing bears the name.
+    """
+    if (snowflake_id := reference.read(asked)) is not None:
+        return snowflake_id
+    known = await names.accounts(fetch) if asked.wanted is Wanted.USER else (await names.places(fetch)).known()
+    return reference.find(asked, known, where=_ARCHIVE, hint=_HINT)
+
+
+async def find_id(asked: Asked, fetch: names.Fetch) -> int:
+    """Return the id of what is meant; for the rest as `find`."""
+    found = await find(asked, fetch)
+    return found if isinstance(found, int) else found.snowflake
+
+
+async def settled(selection: "Selection", fetch: names.Fetch) -> "Selection":
+    """Return a selection with ids in the place of names, for commands that ask the archive alone. Raises as `find`."""
+    if not selection.named:
+        return selection
+    return selection.settled((await names.places(fetch)).known(), where=_ARCHIVE, hint=_HINT)
 
 
 def read_message_id(text: str, channel_id: int, option: str) -> int:
@@ -44,19 +52,6 @@ def read_message_id(text: str, channel_id: int, option: str) -> int:
                 hint="name that channel, or another message",
             )
         text = link["message"]
-    if (message_id := _id(text)) is None:
-        raise UsageError(f"--{option}: '{text[:60]}' is neither a message's id nor its link", hint=_HINT)
-    return message_id
-
-
-def _id(text: str) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= snowflake.MAX:
-        return int(text)
-    return None
-
-
-def _listed(named: list[NamedChannel]) -> str:
-    shown = [f"{each.path} ({each.channel.channel_id})" for each in named[:_SHOWN]]
-    if len(named) > _SHOWN:
-        shown.append(f"{len(named) - _SHOWN} more")
-    return ", ".join(shown[:-1]) + f" or {shown[-1]}"
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= snowflake.MAX):
+        raise UsageError(f"--{option}: '{text[:60]}' is neither a message's id nor its link", hint=_COPY_ID)
+    return int(text)

@@ -5,29 +5,35 @@ the environment: so ranges of settings stand in `config`, and flags are checked 
 """
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from junkie_cli import snowflake, values
 from junkie_cli.config import Settings
-from junkie_cli.errors import ConfigError, UsageError
+from junkie_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
 
 Guilds = Annotated[
     list[str] | None,
-    typer.Option("--guild", metavar="ID", help="Only this guild; repeatable. [env: JUNKIE_GUILDS]", show_default=False),
+    typer.Option(
+        "--guild",
+        metavar="GUILD",
+        help="Only this guild: its name, id or link; repeatable. [env: JUNKIE_GUILDS]",
+        show_default=False,
+    ),
 ]
 Channels = Annotated[
     list[str] | None,
     typer.Option(
         "--channel",
-        metavar="ID",
-        help="Only this channel with its threads, this thread or this DM; an id or a link; repeatable. "
-        "[env: JUNKIE_CHANNELS]",
+        metavar="CHANNEL",
+        help="Only this channel with its threads, this thread or this DM: a name such as general or guild/general, an id "
+        "or a link; repeatable. [env: JUNKIE_CHANNELS]",
         show_default=False,
     ),
 ]
@@ -35,8 +41,9 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option(
         "--exclude",
-        metavar="ID",
-        help="Leave out this guild, category, channel or thread; repeatable. [env: JUNKIE_EXCLUDE]",
+        metavar="PLACE",
+        help="Leave out this guild, category, channel or thread: its name, id or link; repeatable. "
+        "[env: JUNKIE_EXCLUDE]",
         show_default=False,
     ),
 ]
@@ -70,28 +77,32 @@ def finite(number: float) -> float:
     return number
 
 
+def places(guild: Sequence[str] | None, channel: Sequence[str] | None, exclude: Sequence[str] | None) -> dict[str, Any]:
+    """Return what `--guild`, `--channel` and `--exclude` say, as `begin` takes it."""
+    given = {"guilds": guild, "channels": channel, "exclude": exclude}
+    return {field: tuple(texts) if texts else None for field, texts in given.items()}
+
+
 def read_selection(settings: Settings, *, threads: bool = True) -> "Selection":
     """Return the channels to work on, as named by `--guild`, `--channel` and `--exclude` or by the environment.
 
-    Raises UsageError for a flag that holds no id, ConfigError for a variable that does.
-    """
-    from junkie_cli.ingest.selection import Selection, read_id
+    Names in it are yet to be looked up: see `Opened.settled` and `naming.settled`.
 
-    for variable, option, named in (
-        ("JUNKIE_GUILDS", "guild", settings.guilds),
-        ("JUNKIE_CHANNELS", "channel", settings.channels),
-        ("JUNKIE_EXCLUDE", "exclude", settings.exclude),
-    ):
-        if (where := settings.origins[variable]) == "flag":
-            continue
-        for text in named:
-            try:
-                read_id(text, option)
-            except UsageError as error:
-                raise ConfigError(
-                    f"{variable} ({where}) holds '{text[:60]}', which is neither an id nor a link", hint=error.hint
-                ) from None
-    return Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads)
+    Raises UsageError for a flag that names nothing, ConfigError for a variable that does.
+    """
+    from junkie_cli.ingest.selection import LABELS, Selection
+    from junkie_cli.reference import Label, Wanted
+
+    variables = {
+        Wanted.GUILD: "JUNKIE_GUILDS",
+        Wanted.CHANNEL: "JUNKIE_CHANNELS",
+        Wanted.PLACE: "JUNKIE_EXCLUDE",
+    }
+    labels = {
+        wanted: LABELS[wanted] if (where := settings.origins[name]) == "flag" else Label(f"{name} ({where})", True)
+        for wanted, name in variables.items()
+    }
+    return Selection.read(settings.guilds, settings.channels, settings.exclude, threads=threads, labels=labels)
 
 
 def read_since(text: str | None, option: str = "since") -> int | None:

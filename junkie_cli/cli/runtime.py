@@ -2,11 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from junkie_cli import config
+from junkie_cli.cli.output import set_up_logging
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED
 
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
     from junkie_cli.db.database import Database
     from junkie_cli.db.workers import Presence
+    from junkie_cli.ingest.selection import Selection
+
+
+def begin(flags: Mapping[str, Any] | None = None, *, quiet: bool = False) -> Settings:
+    """Read the settings and set up the log: how every command begins. `flags` are fields of `Settings`; None: not given.
+
+    `quiet` leaves out of the log what needs nobody. Raises ConfigError.
+    """
+    settings = config.load(flags)
+    loud = settings.log_level in {"DEBUG", "INFO"}
+    set_up_logging("WARNING" if quiet and loud else settings.log_level)
+    return settings
 
 
 def run_async(main: Coroutine[Any, Any, int]) -> int:
@@ -47,6 +61,12 @@ class Opened:
     discord: "DiscordClient"
     database: "Database"
     presence: "Presence"
+
+    async def settled(self, selection: "Selection") -> "Selection":
+        """Return the selection with ids in the place of names. Raises UsageError or ConfigError for what nothing bears."""
+        from junkie_cli.ingest.naming import settle
+
+        return await settle(selection, self.discord, self.database)
 
 
 @asynccontextmanager

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from junkie_cli import config
 from junkie_cli.cli import options
-from junkie_cli.cli.output import set_up_logging
-from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.cli.runtime import begin, opened, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from junkie_cli.ingest.serve import ServeOptions
+    from junkie_cli.ingest.selection import Selection
 
 
 def command(
@@ -37,59 +35,35 @@ def command(
     Runs until SIGTERM or Ctrl-C, then writes what it heard and exits 0. It survives lost connections and an absent database;
     whatever it could not hear is fetched afterwards.
     """
-    settings = config.load(
-        {
-            "guilds": tuple(guild) if guild else None,
-            "channels": tuple(channel) if channel else None,
-            "exclude": tuple(exclude) if exclude else None,
-            "concurrency": concurrency,
-        }
-    )
-    set_up_logging(settings.log_level)
+    settings = begin(options.places(guild, channel, exclude) | {"concurrency": concurrency})
     address = None if health is None else read_address(health)
-    from junkie_cli.ingest.backfill import BackfillOptions
-    from junkie_cli.ingest.serve import ServeOptions
-    from junkie_cli.ingest.sync import SyncOptions
-
     selection = options.read_selection(settings, threads=threads)
-    run_options = ServeOptions(
-        backfill=BackfillOptions(
-            selection=selection,
-            target=settings.max_messages,
-            concurrency=settings.concurrency,
-            max_iterations=settings.max_iterations,
-            max_fetch_limit=settings.max_fetch_limit,
-            parallel_batches=settings.parallel_batches,
-            on_delete=settings.on_delete,
-            keep_revisions=settings.keep_revisions,
-        ),
-        sync=SyncOptions(
-            selection=selection,
-            concurrency=settings.concurrency,
-            limit=settings.sync_limit,
-            on_delete=settings.on_delete,
-            keep_revisions=settings.keep_revisions,
-        ),
-    )
-    code = run_async(run(settings, run_options, shards=shards, address=address))
+    code = run_async(run(settings, selection, shards=shards, address=address))
     # To be stopped is how a serve ends well.
     return 0 if code == INTERRUPTED else code
 
 
 async def run(
-    settings: Settings, run_options: "ServeOptions", *, shards: int | None, address: tuple[str, int] | None
+    settings: Settings, selection: "Selection", *, shards: int | None, address: tuple[str, int] | None
 ) -> int:
     """Serve until cancelled."""
     from junkie_cli.cli.lines import logged
     from junkie_cli.cli.supervisor import notify, watched
     from junkie_cli.client.gateway import open_gateway
+    from junkie_cli.ingest.backfill import BackfillOptions
     from junkie_cli.ingest.selection import Selection
-    from junkie_cli.ingest.serve import Serve
+    from junkie_cli.ingest.serve import Serve, ServeOptions
+    from junkie_cli.ingest.sync import SyncOptions
 
     # What a `serve` of everything watches, `junkie context` takes for fresh.
-    name = "serve" if run_options.sync.selection == Selection() else "serve in part"
+    name = "serve" if selection == Selection() else "serve in part"
     with logged() as emit:
         async with opened(settings, name) as tools:
+            settled = await tools.settled(selection)
+            run_options = ServeOptions(
+                backfill=BackfillOptions.of(settings, settled),
+                sync=SyncOptions.of(settings, settled, limit=settings.sync_limit),
+            )
             serve = Serve(run_options, tools.discord, tools.database, tools.presence, emit)
             async with AsyncExitStack() as stack:
                 if address is not None:

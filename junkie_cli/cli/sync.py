@@ -1,14 +1,13 @@
 """`junkie sync`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from junkie_cli import config
 from junkie_cli.cli import options
 from junkie_cli.cli.backfill import exit_code
-from junkie_cli.cli.output import set_up_logging
-from junkie_cli.cli.runtime import opened, run_async
+from junkie_cli.cli.runtime import begin, opened, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import PARTIAL
 
@@ -54,26 +53,18 @@ def command(
     channel that was never fetched gets its newest messages; `junkie backfill` fetches the rest. Run it from cron: nothing
     new exits 0, and a run that starts while another one goes on gives way to it.
     """
-    settings = config.load(
-        {
-            "guilds": tuple(guild) if guild else None,
-            "channels": tuple(channel) if channel else None,
-            "exclude": tuple(exclude) if exclude else None,
-            "concurrency": concurrency,
-            "accept_unreadable": accept_unreadable or None,
-        }
+    settings = begin(
+        options.places(guild, channel, exclude)
+        | {"concurrency": concurrency, "accept_unreadable": accept_unreadable or None},
+        quiet=quiet,
     )
-    loud = settings.log_level in {"DEBUG", "INFO"}
-    set_up_logging("WARNING" if quiet and loud else settings.log_level)
     from junkie_cli.ingest.sync import SyncOptions
 
     # A time that was given outweighs the number that is usual.
     usual = settings.sync_limit if since is None else None
-    run_options = SyncOptions(
-        selection=options.read_selection(settings),
-        concurrency=settings.concurrency,
-        on_delete=settings.on_delete,
-        keep_revisions=settings.keep_revisions,
+    run_options = SyncOptions.of(
+        settings,
+        options.read_selection(settings),
         limit=usual if limit is None else options.read_count(limit, "limit"),
         since=options.read_since(since),
         reconcile=reconcile,
@@ -89,6 +80,7 @@ async def run(settings: Settings, run_options: "SyncOptions", *, json: bool, qui
 
     with reporter(json=json, quiet=quiet, accept_unreadable=settings.accept_unreadable) as emit:
         async with opened(settings, "sync") as tools:
+            run_options = replace(run_options, selection=await tools.settled(run_options.selection))
             done = await sync(run_options, tools.discord, tools.database, tools.presence, emit)
     if isinstance(done, AnotherRuns):
         return PARTIAL if done.stalled else 0

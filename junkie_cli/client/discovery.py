@@ -106,6 +106,17 @@ class Directory:
                 return [found[guild_id] for guild_id in sorted(found)]
             after = highest
 
+    async def channels(self, guild: Guild) -> list[Channel]:
+        """List a guild's categories, channels and active threads, without what the bot may do there.
+
+        Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more.
+        """
+        listed = await self._channels(guild)
+        found = _Threads()
+        await self._active(guild.guild_id, found)
+        threads = (channel_from_payload(payload, guild.guild_id) for payload in found.found.values())
+        return [*(channel for channel, _ in listed), *filter(None, threads)]
+
     async def discover(
         self, guild: Guild, *, threads: bool = True, cursors: Mapping[ListKey, datetime] | None = None
     ) -> GuildInventory:
@@ -113,14 +124,8 @@ class Directory:
 
         Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more.
         """
-        subject = f"guild {guild.guild_id} ('{guild.name}')"
-        shown, bot = await self._standing(guild.guild_id, subject)
-        listed = await self._get("/guilds/{guild_id}/channels", subject=subject, guild_id=guild.guild_id)
-        shown_channels = [
-            (channel, payload)
-            for payload in _list(listed, subject)
-            if (channel := channel_from_payload(payload, guild.guild_id)) is not None
-        ]
+        shown, bot = await self._standing(guild.guild_id, _named(guild))
+        shown_channels = await self._channels(guild)
         channels = [FoundChannel(channel, access(bot, payload)) for channel, payload in shown_channels]
         found = _Threads()
         if threads:
@@ -171,6 +176,14 @@ class Directory:
         if not isinstance(shown, dict) or not isinstance(member, dict):
             raise _nonsense(subject)
         return shown, standing(shown, member, self._me, self._now())
+
+    async def _channels(self, guild: Guild) -> list[tuple[Channel, Mapping[str, Any]]]:
+        listed = await self._get("/guilds/{guild_id}/channels", subject=_named(guild), guild_id=guild.guild_id)
+        return [
+            (channel, payload)
+            for payload in _list(listed, _named(guild))
+            if (channel := channel_from_payload(payload, guild.guild_id)) is not None
+        ]
 
     async def _channel(self, channel_id: int) -> Mapping[str, Any]:
         subject = f"channel {channel_id}"
@@ -276,6 +289,10 @@ async def side_by_side(work: Callable[[T], Awaitable[None]], items: Iterable[T])
                 group.create_task(one(item))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+def _named(guild: Guild) -> str:
+    return f"guild {guild.guild_id} ('{guild.name}')"
 
 
 def _list(value: Any, what: str) -> list[Any]:

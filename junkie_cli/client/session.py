@@ -26,7 +26,7 @@ from junkie_cli.client.threads import ThreadPage
 from junkie_cli.client.transport import LOGIN, Api, Line, Patience, parsed, tracing
 from junkie_cli.config import Settings
 from junkie_cli.errors import ChannelError, ChannelNotFound, DiscordUnavailable
-from junkie_cli.models import Access, FoundChannel, Guild, Page, PageRequest, User
+from junkie_cli.models import Access, Channel, FoundChannel, Guild, Page, PageRequest, User
 from junkie_cli.values import Secret
 
 USER_AGENT: Final = f"DiscordBot (https://pypi.org/project/junkie-cli, {__version__})"
@@ -96,6 +96,10 @@ class DiscordClient:
     async def guilds(self) -> list[Guild]:
         """Return every guild that the bot is in, by ascending id."""
         return await self._directory.guilds()
+
+    async def channels(self, guild: Guild) -> list[Channel]:
+        """List a guild's categories, channels and active threads; see `Directory.channels`."""
+        return await self._directory.channels(guild)
 
     async def discover(
         self, guild: Guild, *, threads: bool = True, cursors: Mapping[ListKey, datetime] | None = None

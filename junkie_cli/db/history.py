@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from itertools import repeat
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import IsolationLevel
@@ -23,7 +23,7 @@ from junkie_cli.db import failures
 from junkie_cli.db.database import Connection, FirstConnection, first_connection
 from junkie_cli.db.queries import query
 from junkie_cli.db.reader import ChannelState, coverage_of
-from junkie_cli.db.text import DLE, escape, unescape
+from junkie_cli.db.text import DLE, unescape
 from junkie_cli.models import Channel, Message
 
 Key = tuple[int, int]
@@ -70,14 +70,6 @@ class Naming(NamedTuple):
     channels: dict[int, str]
     roles: dict[int, str]
     bots: frozenset[int]
-
-
-class NamedChannel(NamedTuple):
-    """A channel that bears a name; `path` is its name after its guild's and its parent's."""
-
-    channel: Channel
-    path: str
-    gone: bool
 
 
 class Snapshot:
@@ -188,26 +180,15 @@ class History:
         except psycopg.Error as error:
             raise failures.explain(error, self._address) from error
 
-    async def channels_named(self, name: str) -> list[NamedChannel]:
-        """Return the channels of that name, in whatever case; `guild/name` and `parent/name` name them too."""
-        rows = await self._fetch("history_channels_named", {"name": escape(name)})
-        return [
-            NamedChannel(
-                Channel(row[0], row[1], row[2], row[3], unescape(row[4]), row[5], row[6], archived_at=row[7]),
-                "/".join(unescape(part) for part in (row[8], row[9], row[4]) if part),
-                row[10],
-            )
-            for row in rows
-        ]
-
     async def elsewhere(self, channel_id: int, message_id: int) -> tuple[int, str] | None:
         """Return id and name of another channel that holds the message."""
-        rows = await self._fetch("history_elsewhere", {"channel_id": channel_id, "message_id": message_id})
+        rows = await self.fetch(query("history_elsewhere"), {"channel_id": channel_id, "message_id": message_id})
         return (rows[0][0], unescape(rows[0][1])) if rows else None
 
-    async def _fetch(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def fetch(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Run one reading statement and return its rows."""
         try:
-            return await (await self._connection.execute(query(name), parameters)).fetchall()
+            return await (await self._connection.execute(statement, parameters)).fetchall()
         except psycopg.Error as error:
             raise failures.explain(error, self._address) from error
 

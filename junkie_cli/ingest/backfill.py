@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
+from junkie_cli.config import Settings
 from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
@@ -14,7 +15,7 @@ from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelsFound, Emit, Outcome, Summary
 from junkie_cli.ingest.run import Run, RunOptions, Task, discover
-from junkie_cli.ingest.selection import Found
+from junkie_cli.ingest.selection import Found, Selection
 from junkie_cli.ingest.steps import Goal
 from junkie_cli.models import Channel
 
@@ -31,6 +32,17 @@ class BackfillOptions(RunOptions):
     max_iterations: int | None = None
     max_fetch_limit: int = 1000
     parallel_batches: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings, selection: Selection, **own: Any) -> Self:
+        """Return the options of a backfill as the settings have them; see `RunOptions.of`."""
+        usual = {
+            "target": settings.max_messages,
+            "max_iterations": settings.max_iterations,
+            "max_fetch_limit": settings.max_fetch_limit,
+            "parallel_batches": settings.parallel_batches,
+        }
+        return super(BackfillOptions, cls).of(settings, selection, **(usual | own))
 
     def goal(self, channel_id: int) -> Goal:
         """Return the goal for a channel."""

@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
+from junkie_cli.config import Settings
 from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
@@ -64,6 +65,17 @@ class RunOptions:
     allow_empty_content: bool = False
     on_delete: Literal["purge", "keep"] = "purge"
     keep_revisions: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, selection: Selection, **own: Any) -> Self:
+        """Return the options of a run as the settings have them; `own` are those that only its command has."""
+        return cls(
+            selection=selection,
+            concurrency=settings.concurrency,
+            on_delete=settings.on_delete,
+            keep_revisions=settings.keep_revisions,
+            **own,
+        )
 
 
 @dataclass(frozen=True, slots=True)

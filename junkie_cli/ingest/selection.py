@@ -1,36 +1,47 @@
 """Which channels a command works on: `--guild`, `--channel`, `--exclude`, and what discovery finds.
 
-A guild, a category, a channel or a thread is named by its id or by a link. `--channel` takes a channel with its threads;
-DM channels are reached only that way, since Discord doesn't list them to bots.
+`--channel` takes a channel with its threads; DM channels are reached only that way, since Discord doesn't list them to bots.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from junkie_cli import snowflake
+from junkie_cli import reference
 from junkie_cli.client.discovery import ListKey
 from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
-from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, UsageError
+from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
-from junkie_cli.links import LINK
 from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
+from junkie_cli.reference import Asked, Known, Label, Wanted
 
 if TYPE_CHECKING:
     from junkie_cli.client.discovery import GuildInventory
     from junkie_cli.client.session import DiscordClient
 
 
+LABELS: Final[Mapping[Wanted, Label]] = MappingProxyType(
+    {Wanted.GUILD: Label("--guild"), Wanted.CHANNEL: Label("--channel"), Wanted.PLACE: Label("--exclude")}
+)
+"""Where each part of a selection is said, unless a variable says it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The filters of a command, as ids. Empty `guilds` and `channels` mean all."""
+    """The filters of a command, as ids. Empty `guilds` and `channels` mean all.
+
+    `named` is what was given by name and has no id yet (see `settled`); `labels` say where each part was given.
+    """
 
     guilds: frozenset[int] = frozenset()
     channels: frozenset[int] = frozenset()
     exclude: frozenset[int] = frozenset()
     threads: bool = True
+    named: tuple[Asked, ...] = ()
+    labels: Mapping[Wanted, Label] = field(default_factory=lambda: LABELS, compare=False)
 
     @classmethod
     def read(
@@ -40,14 +51,26 @@ class Selection:
         exclude: Iterable[str] = (),
         *,
         threads: bool = True,
+        labels: Mapping[Wanted, Label] = LABELS,
     ) -> "Selection":
-        """Read what the user typed. Raises UsageError for what is neither an id nor a link."""
-        return cls(
-            guilds=frozenset(read_id(text, "guild") for text in guilds),
-            channels=frozenset(read_id(text, "channel") for text in channels),
-            exclude=frozenset(read_id(text, "exclude") for text in exclude),
-            threads=threads,
-        )
+        """Read what the user typed: ids, mentions, links, names.
+
+        Raises UsageError, or ConfigError for a variable, for what can't be any of these.
+        """
+        texts = {Wanted.GUILD: guilds, Wanted.CHANNEL: channels, Wanted.PLACE: exclude}
+        asked = [Asked(text, wanted, labels[wanted]) for wanted in texts for text in texts[wanted]]
+        read = [(one, reference.read(one)) for one in asked]
+        named = tuple(one for one, found in read if found is None)
+        ids = [(one.wanted, found) for one, found in read if found is not None]
+        return _added(cls(threads=threads, named=named, labels=labels), ids)
+
+    def settled(self, known: Sequence[Known], *, where: str, hint: str) -> "Selection":
+        """Return it with ids in the place of names, looked up in a list. For `where` and `hint` see `reference.find`.
+
+        Raises UsageError, or ConfigError for a variable, for a name that nothing bears, or more than one.
+        """
+        found = [(one.wanted, reference.find(one, known, where=where, hint=hint).snowflake) for one in self.named]
+        return _added(replace(self, named=()), found)
 
     def excludes(self, channel: Channel, category_id: int | None = None) -> bool:
         """Say whether the channel, its parent, its category or its guild is left out."""
@@ -99,16 +122,15 @@ class Found:
             await places.mark_left(self.member_of)
 
 
-def read_id(text: str, option: str) -> int:
-    """Return the id in an id or a link. Raises UsageError that names the option."""
-    text = text.strip()
-    if link := LINK.fullmatch(text):
-        text = link["guild"] if option == "guild" else link["channel"] or link["guild"]
-    if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= snowflake.MAX and len(text) <= 19:
-        return int(text)
-    raise UsageError(
-        f"--{option}: '{text[:60]}' is not a Discord id",
-        hint="switch on Discord's developer mode, right-click it and choose 'Copy ID'",
+def _added(selection: Selection, found: Iterable[tuple[Wanted, int]]) -> Selection:
+    ids: dict[Wanted, set[int]] = {wanted: set() for wanted in LABELS}
+    for wanted, snowflake in found:
+        ids[wanted].add(snowflake)
+    return replace(
+        selection,
+        guilds=selection.guilds | ids[Wanted.GUILD],
+        channels=selection.channels | ids[Wanted.CHANNEL],
+        exclude=selection.exclude | ids[Wanted.PLACE],
     )
 
 
@@ -117,10 +139,13 @@ async def find(discord: "DiscordClient", places: Places, selection: Selection, e
 
     Lists of archived threads are walked only as far as they are new; the older threads are known from the archive.
 
-    Raises UsageError for a guild or channel that doesn't exist, that the bot isn't in, or that is a category.
+    The selection is settled. Raises UsageError, or ConfigError for a variable, for a guild or channel that doesn't exist,
+    that the bot isn't in, or that is a category.
     """
+    assert not selection.named
     found = Found()
-    named = [await _named_channel(discord, channel_id) for channel_id in sorted(selection.channels)]
+    label = selection.labels[Wanted.CHANNEL]
+    named = [await _named_channel(discord, channel_id, label) for channel_id in sorted(selection.channels)]
     for single in named:
         if single.channel.guild_id is None and not selection.excludes(single.channel):
             found.channels.append(single.channel)
@@ -207,29 +232,30 @@ def _known_threads(threads: Iterable[Channel], listed: Sequence[FoundChannel]) -
     return known
 
 
-async def _named_channel(discord: "DiscordClient", channel_id: int) -> FoundChannel:
+async def _named_channel(discord: "DiscordClient", channel_id: int, label: Label) -> FoundChannel:
     try:
         found = await discord.channel(channel_id)
     except ChannelNotFound:
-        raise UsageError(
-            f"channel {channel_id} does not exist", hint="copy its id again; a deleted channel has none"
+        raise label.error(
+            f"channel {channel_id} does not exist", "copy its id again; a deleted channel has none"
         ) from None
     except ChannelForbidden:
-        raise UsageError(
-            f"channel {channel_id} can't be seen by the bot", hint="let it view the channel, or leave the channel out"
+        raise label.error(
+            f"channel {channel_id} can't be seen by the bot", "let it view the channel, or leave the channel out"
         ) from None
     if found.channel.type in ChannelType.HOLD_NOTHING:
-        raise UsageError(
+        raise label.error(
             f"channel {channel_id} ('{found.channel.name}') is a category and holds no messages",
-            hint="name its channels; --exclude takes a category",
+            "name its channels; --exclude takes a category",
         )
     return found
 
 
 def _wanted_guilds(guilds: Sequence[Guild], selection: Selection, named: Sequence[FoundChannel]) -> list[Guild]:
-    """Return the guilds to list. Raises UsageError for one that the bot is not in."""
+    """Return the guilds to list. Raises UsageError or ConfigError for one that the bot is not in."""
     if missing := selection.guilds - {guild.guild_id for guild in guilds}:
-        raise UsageError(f"the bot is not in guild {min(missing)}", hint="invite it, or correct the id")
+        label = selection.labels[Wanted.GUILD]
+        raise label.error(f"the bot is not in guild {min(missing)}", "invite it, or correct the id")
     holding = {one.channel.guild_id for one in named}
     return [
         guild

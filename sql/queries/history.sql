@@ -98,21 +98,6 @@ ORDER BY r.message_id, r.replaced_seen
 SELECT count(*) FROM junkie.tombstones AS t
 WHERE t.channel_id = %(channel_id)s AND t.message_id >= %(lo)s AND t.message_id < %(hi)s AND t.deleted_at > %(moment)s
 
--- history_channels_named --
--- Channels of a name, in whatever case: their own, or after their parent's or guild's and a slash.
-SELECT
-    c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.position, c.archived_at,
-    g.name AS guild_name, p.name AS parent_name, s.gone_at IS NOT NULL AS gone
-FROM junkie.channels AS c
-LEFT JOIN junkie.guilds AS g ON g.guild_id = c.guild_id
-LEFT JOIN junkie.channels AS p ON p.channel_id = c.parent_id
-LEFT JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
-WHERE lower(%(name)s) IN (
-    lower(c.name), lower(g.name || '/' || c.name), lower(p.name || '/' || c.name),
-    lower(g.name || '/' || p.name || '/' || c.name)
-)
-ORDER BY gone, c.channel_id
-
 -- history_elsewhere --
 -- Which other channel holds a message; a probe for each channel that the archive knows.
 SELECT c.channel_id, c.name

@@ -148,17 +148,32 @@ def make_read_only(url: str) -> None:
 
 
 class TestChannel:
-    @pytest.mark.parametrize("text", ["general", "9" * 19])
-    async def test_that_is_no_id(self, tmp_path: Path, text: str) -> None:
+    async def test_that_is_no_id(self, tmp_path: Path) -> None:
+        text = "9" * 19
         flag = await run("backfill", "--channel", text, home=tmp_path, DISCORD_TOKEN="MTIz.a.b")
-        assert f"--channel: '{text}'" in refusal(flag, 2)
+        assert f"--channel: '{text}' is not a Discord id" in refusal(flag, 2)
         variable = await run("backfill", home=tmp_path, DISCORD_TOKEN="MTIz.a.b", JUNKIE_CHANNELS=text)
-        assert f"JUNKIE_CHANNELS (environment) holds '{text}'" in refusal(variable, 4)
+        assert f"JUNKIE_CHANNELS (environment): '{text}' is not a Discord id" in refusal(variable, 4)
 
-    @pytest.mark.parametrize("flag", ["--channel", "--guild"])
-    async def test_that_does_not_exist(self, emulator: Emulator, database_url: str, tmp_path: Path, flag: str) -> None:
-        done = await backfill(emulator, database_url, tmp_path, flag, UNKNOWN)
-        assert UNKNOWN in refusal(done, 2)
+    @pytest.mark.parametrize(("flag", "variable"), [("--channel", "JUNKIE_CHANNELS"), ("--guild", "JUNKIE_GUILDS")])
+    async def test_that_does_not_exist(
+        self, emulator: Emulator, database_url: str, tmp_path: Path, flag: str, variable: str
+    ) -> None:
+        for text in (UNKNOWN, "nowhere"):
+            line = refusal(await backfill(emulator, database_url, tmp_path, flag, text), 2)
+            assert line.startswith(f"{flag}: ")
+            assert text in line
+            line = refusal(await backfill(emulator, database_url, tmp_path, **{variable: text}), 4)
+            assert line.startswith(f"{variable} (environment): ")
+            assert text in line
+
+    async def test_that_has_a_hostile_namesake(self, emulator: Emulator, database_url: str, tmp_path: Path) -> None:
+        guild = next(iter(emulator.world.guilds.values()))
+        for _ in range(2):
+            emulator.control.add_channel(guild.id, "twin\x1b[2J\n\u202e[red]", ChannelType.VOICE)
+        line = refusal(await backfill(emulator, database_url, tmp_path, "--channel", "twin[2J[red]"), 2)
+        assert "may be" in line
+        assert line.isprintable()
 
     async def test_that_is_a_category(self, emulator: Emulator, database_url: str, tmp_path: Path) -> None:
         guild = next(iter(emulator.world.guilds.values()))

@@ -107,6 +107,24 @@ async def test_forget_list_undo(emulator: Emulator, command: Command) -> None:
     assert int((await command.run("db", "psql", "-Atc", count)).stdout) == 750
 
 
+async def test_places_and_people_by_their_names(emulator: Emulator, command: Command) -> None:
+    world = emulator.world
+    guild = next(iter(world.guilds.values()))
+    channel = world.channels[min(emulator.control.readable())]
+    path = f"{guild.name}/#{channel.name}"
+    # Nothing is archived yet.
+    done = ended(await command.run("backfill", "--channel", path))
+    assert "1/1 channels successful" in done.stderr
+    assert f"Channel: {channel.name}" in ended(await command.run("context", path, "--offline")).stdout
+    author = emulator.control.truth(channel.id)[0]["author"]
+    done = ended(await command.run("forget", "--user", author["username"], "--guild", guild.name, "--yes"))
+    assert f"({author['id']}) in the guild {guild.name} ({guild.id}); rule 1 keeps them out" in done.stderr
+    line = ended(await command.run("forget", "--user", "nobody at all", "--yes"), 2).stderr
+    assert "--user: the archive knows no account 'nobody at all'" in line
+    line = ended(await command.run("context", "no-such-channel", "--offline"), 2).stderr
+    assert "error: the archive knows no channel 'no-such-channel'; " in line
+
+
 async def test_forget_asks_whoever_can_answer(emulator: Emulator, command: Command, tmp_path: Path) -> None:
     """Through a terminal of its own."""
     ended(await command.run("backfill"))

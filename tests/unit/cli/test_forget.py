@@ -27,7 +27,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("forget", "--yes"), "forget what?"),
         (("forget", "--list", "--undo", "1"), "one thing at a time"),
         (("forget", "--user", "5", "--list"), "one thing at a time"),
-        (("forget", "--user", "ann", "--yes"), "--user: 'ann' is not a Discord id"),
+        (("forget", "--user", "9" * 20, "--yes"), f"--user: '{'9' * 20}' is not a Discord id"),
+        (("forget", "--user", "@", "--yes"), "--user: '@' names nothing"),
         (("forget", "--guild", "-1", "--yes"), "--guild"),
         (("forget", "--before", "yesterday", "--yes"), "--before: 'yesterday'"),
         (("forget", "--before", "2999-01-01", "--yes"), "lies in the future"),
@@ -36,7 +37,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("sync", "--limit", "-5"), "--limit"),
         (("sync", "--limit", "some"), "--limit"),
         (("sync", "--since", "whenever"), "--since: 'whenever'"),
-        (("sync", "--channel", "general"), "--channel: 'general'"),
+        (("sync", "--channel", "https://example.com"), "--channel: 'https://example.com'"),
         (("sync", "--concurrency", "0"), "--concurrency"),
     ],
 )

@@ -85,8 +85,8 @@ def test_nonsense_in_a_numeric_option(
         ("backfill", "--since", "2999-01-01"),
         ("backfill", "--since", "99999999w"),
         ("backfill", "--since", "999999w"),
-        ("backfill", "--channel", "general"),
         ("backfill", "--channel", ""),
+        ("backfill", "--channel", "#"),
         ("backfill", "--guild", "-1"),
         ("backfill", "--exclude", "12345678901234567890123"),
         ("backfill", "--channel", "https://example.com/channels/1/2"),
@@ -102,8 +102,8 @@ NONSENSE = {
     "POSTGRES_URL": "nonsense://hunter2",
     "JUNKIE_HOME": "~nobody-of-this-name",
     "JUNKIE_PG_BIN": "~nobody-of-this-name",
-    "JUNKIE_GUILDS": "1,general",
-    "JUNKIE_CHANNELS": "#general",
+    "JUNKIE_GUILDS": "1,-5",
+    "JUNKIE_CHANNELS": "#",
     "JUNKIE_EXCLUDE": "https://example.com/channels/1/2",
 }
 
