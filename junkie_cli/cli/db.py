@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import typer
 
+from junkie_cli import config
 from junkie_cli.cli.output import note, product
 from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
@@ -31,11 +32,11 @@ def url() -> int:
     """
     settings = begin()
     if settings.postgres_url is not None:
-        typer.echo(settings.postgres_url.reveal())
+        product(settings.postgres_url.reveal())
         return 0
     from junkie_cli.db.cluster import Cluster
 
-    typer.echo(Cluster(settings.home).url)
+    product(Cluster(settings.home).url)
     return 0
 
 
@@ -229,7 +230,7 @@ async def _migrate(settings: Settings, *, check: bool, json: bool) -> int:
             "applied": [migration.label for migration in applied],
             "pending": [migration.label for migration in status.pending],
         }
-        sys.stdout.write(json_text.dumps(report) + "\n")
+        product(json_text.dumps(report))
     if status.pending:
         missing = ", ".join(migration.label for migration in status.pending)
         raise SchemaMismatch(f"{place} lacks {missing}", hint="run `junkie db migrate`")

@@ -97,9 +97,9 @@ async def test_what_a_variable_names_is_configuration(scene: MakeScene) -> None:
     async with scene("1x5") as s:
         labels = {wanted: Label(f"JUNKIE_{wanted.name} (environment)", configured=True) for wanted in LABELS}
         async with s.opened("test") as (discord, _):
-            for named in ({"channels": ["999"]}, {"guilds": ["999"]}):
+            for named in (Selection.read(channels=["999"], labels=labels), Selection.read(["999"], labels=labels)):
                 with pytest.raises(ConfigError, match=r"^JUNKIE_\w+ \(environment\): .*999"):
-                    await find(discord, Places(s.database), Selection.read(**named, labels=labels), lambda _: None)
+                    await find(discord, Places(s.database), named, lambda _: None)
             with pytest.raises(ConfigError, match=r"^JUNKIE_CHANNEL \(environment\): neither Discord nor the archive"):
                 await settle(Selection.read(channels=["nowhere"], labels=labels), discord, s.database)
 
