@@ -6,7 +6,6 @@ import json as json_text
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
