@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from junkie_cli import __version__
-from junkie_cli.cli import backfill, context, db, demo, emulator, forget, serve, sync
+from junkie_cli.cli import backfill, context, db, demo, emulator, forget, serve, status, sync
 from junkie_cli.cli.output import error_line, set_up_logging
 from junkie_cli.errors import INTERRUPTED, JunkieError, UsageError
 
@@ -61,6 +61,7 @@ app.command("sync", epilog=EXIT_CODES)(sync.command)
 app.command("forget", epilog=EXIT_CODES)(forget.command)
 app.command("serve", epilog=EXIT_CODES)(serve.command)
 app.command("context", epilog=context.EXIT_CODES)(context.command)
+app.command("status", epilog=status.EXIT_CODES)(status.command)
 app.command("demo", epilog=EXIT_CODES)(demo.command)
 app.command("emulator")(emulator.emulator)
 app.add_typer(db.app, name="db")

@@ -16,8 +16,7 @@ _STACK: Final = re.compile(f"({_MARKS}{{2}}){_MARKS}+")
 
 def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
     """Return text in exactly that many cells: padded, or cropped with an ellipsis."""
-    # Marks that are stacked up reach into the lines above.
-    text = _STACK.sub(r"\1", shown(text).translate(_WIDTH_CHANGERS))
+    text = _tamed(text)
     if cell_len(text) <= width or width <= len(ellipsis):
         return set_cell_size(text, width)
     return set_cell_size(text, width - len(ellipsis)) + ellipsis
@@ -26,3 +25,13 @@ def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
 def crop(text: str, width: int, *, ellipsis: str = "…") -> str:
     """Return text in at most that many cells."""
     return fit(text, width, ellipsis=ellipsis).rstrip(" ")
+
+
+def cells_of(text: str) -> int:
+    """Return how many cells `fit` needs to show all of a text."""
+    return cell_len(_tamed(text))
+
+
+def _tamed(text: str) -> str:
+    # Marks that are stacked up reach into the lines above.
+    return _STACK.sub(r"\1", shown(text).translate(_WIDTH_CHANGERS))

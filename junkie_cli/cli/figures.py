@@ -59,3 +59,25 @@ def _unit(seconds: float) -> tuple[int, str]:
         if seconds < below:
             return size, unit
     return _DAY, "days"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes: `512 B`, `12.3 MB`, in powers of 1000."""
+    value, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.95:
+            break
+        value, unit = value / 1000, larger
+    return f"{number} B" if unit == "B" else f"{value:,.1f} {unit}"
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, in at most four cells: `45s`, `12m`, `47h`, `99d`, `23mo`, `3y`; what is ahead is `0s`."""
+    for unit, length, below in _AGES:
+        if seconds < below * length:
+            return f"{max(int(seconds // length), 0)}{unit}"
+    return f"{int(seconds // _YEAR)}y"
+
+
+_YEAR = 365.25 * _DAY
+_AGES = (("s", 1, 60), ("m", _MINUTE, 60), ("h", _HOUR, 48), ("d", _DAY, 100), ("mo", _YEAR / 12, 24))

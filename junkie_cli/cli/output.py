@@ -81,11 +81,15 @@ def product(text: str) -> None:
 
     Whoever read it may have seen enough and be gone: that is no error, and the command goes on to its end unheard.
     """
+    painted("\n".join(shown(line) for line in text.split("\n")))
+
+
+def painted(text: str) -> None:
+    """Write to stdout, as `product` does, what holds colours of our own; all else in it must have been made safe."""
     if sys.stdout is None:
         return
-    lines = (writable(shown(line), sys.stdout.encoding) for line in text.split("\n"))
     try:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(writable(line, sys.stdout.encoding) for line in text.split("\n")) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)

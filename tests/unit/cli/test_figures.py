@@ -1,6 +1,6 @@
 import pytest
 
-from junkie_cli.cli.figures import count, duration, percent, requests, time_range
+from junkie_cli.cli.figures import age, count, duration, percent, requests, size, time_range
 from junkie_cli.ingest.estimate import Left
 
 
@@ -50,3 +50,38 @@ def test_one_is_singular() -> None:
         "0 messages",
         "2 boxes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (1234567890123456, "1,234.6 TB"),
+    ],
+)
+def test_a_size_in_bytes(number: int, words: str) -> None:
+    assert size(number) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5.0, "0s"),
+        (59.9, "59s"),
+        (60.0, "1m"),
+        (3599.0, "59m"),
+        (3600.0, "1h"),
+        (47 * 3600.0, "47h"),
+        (48 * 3600.0, "2d"),
+        (99 * 86_400.0, "99d"),
+        (100 * 86_400.0, "3mo"),
+        (729 * 86_400.0, "23mo"),
+        (731 * 86_400.0, "2y"),
+    ],
+)
+def test_an_age_is_never_more_than_it_is(seconds: float, words: str) -> None:
+    assert age(seconds) == words
