@@ -104,6 +104,8 @@ async def test_every_command_works_with_the_writer_and_reading_with_the_reader(g
     )
     offline = done(await reader.run("context", str(channel), "--offline"))
     assert "edited unheard" in offline.stdout
+    status = json.loads(done(await reader.run("status", "--json")).stdout)
+    assert str(channel) in {each["channel_id"] for each in status["channels"]}
 
 
 async def test_serve_works_with_the_writer(guarded: Guarded) -> None:

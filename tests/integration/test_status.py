@@ -79,8 +79,8 @@ class Archive:
     async def status(self, *, environ: dict[str, str] | None = None, **options: Any) -> tuple[int, str]:
         """Run the command; return its exit code and what it wrote."""
         self.capsys.readouterr()
-        options = {"selection": Selection(), "wanted": Wanted()} | options
-        code = await run(self.settings(**(environ or {})), StatusOptions(**options))
+        given: dict[str, Any] = {"selection": Selection(), "wanted": Wanted()} | options
+        code = await run(self.settings(**(environ or {})), StatusOptions(**given))
         return code, self.capsys.readouterr().out
 
     async def json(self, **options: Any) -> dict[str, Any]:
@@ -217,7 +217,7 @@ class TestSelection:
         assert (await archive.status(selection=chosen, fail_on_gaps=True))[0] == 0
 
     @pytest.mark.parametrize("chosen", [{"guilds": frozenset({9})}, {"channels": frozenset({9})}])
-    async def test_what_the_archive_does_not_know(self, archive: Archive, chosen: dict[str, frozenset[int]]) -> None:
+    async def test_what_the_archive_does_not_know(self, archive: Archive, chosen: dict[str, Any]) -> None:
         await archive.channel()
         with pytest.raises(UsageError, match=r"the archive knows no (guild|channel) 9"):
             await archive.status(selection=Selection(**chosen))

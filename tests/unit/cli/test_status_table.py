@@ -198,7 +198,8 @@ def test_threads_of_a_forum_decide_where_it_stands() -> None:
 
 class TestSelection:
     def named(self, **chosen: int) -> list[str]:
-        selection = Selection(**{key: frozenset({value}) for key, value in chosen.items()})
+        chosen_ids: dict[str, Any] = {key: frozenset({value}) for key, value in chosen.items()}
+        selection = Selection(**chosen_ids)
         return sorted(entry.channel.name for entry in entries_of(archive(*EVERYTHING), selection))
 
     def test_a_guild(self) -> None:
