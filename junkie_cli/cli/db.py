@@ -133,10 +133,11 @@ def stop(
 async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> int:
     """Run one of PostgreSQL's own client programs on the database; returns its exit code."""
     from junkie_cli.db import binaries
-    from junkie_cli.db.conninfo import for_program
+    from junkie_cli.db.conninfo import demands_tls, for_program
     from junkie_cli.db.embedded import embedded_server
 
-    program = binaries.resolve(settings.pg_bin).program(name)
+    url = settings.postgres_url
+    program = binaries.client(name, settings.pg_bin, tls=url is not None and demands_tls(url.reveal()))
     async with AsyncExitStack() as stack:
         if settings.postgres_url is not None:
             target, environment = for_program(settings.postgres_url.reveal())

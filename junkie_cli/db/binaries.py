@@ -90,7 +90,7 @@ def of_major(major: int, chosen: Path | None, configured: Path | None, copies: P
         )
     candidates = [] if configured is None else [Binaries(configured)]
     candidates += _wheels()
-    candidates += [Binaries(folder) for folder in _system_folders()]
+    candidates += [Binaries(folder) for folder in system_folders()]
     candidates += [Binaries(program.parent) for program in sorted(copies.glob("programs-*/**/bin/postgres"))]
     for candidate in candidates:
         # One that does not run here is none.
@@ -136,10 +136,21 @@ def copy_wheel(source: Binaries, target: Path) -> Binaries:
 
 
 def _system() -> Binaries | None:
-    return next((Binaries(folder) for folder in _system_folders() if _complete(folder)), None)
+    return next((Binaries(folder) for folder in system_folders() if _complete(folder)), None)
 
 
-def _system_folders() -> list[Path]:
+def client(name: str, chosen: Path | None, *, tls: bool) -> Path:
+    """Find psql or pg_dump; `chosen` is JUNKIE_PG_BIN. Raises EmbeddedServerError if there is none.
+
+    The wheel's were built without TLS: where that is wanted, the machine's own are preferred.
+    """
+    if chosen is None and tls and (own := shutil.which(name)):
+        return Path(own)
+    return resolve(chosen).program(name)
+
+
+def system_folders() -> list[Path]:
+    """Return where the machine's own programs may be, the newest first."""
     in_path = shutil.which("pg_ctl")
     candidates = [Path(os.path.realpath(in_path)).parent] if in_path else []
     for pattern in _SYSTEM_FOLDERS:

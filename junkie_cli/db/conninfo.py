@@ -1,11 +1,12 @@
 """The libpq URI: checked before use, completed with our defaults, and shown without its password."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 
 from junkie_cli.errors import ConfigError
 
@@ -30,6 +31,11 @@ class Address:
     place: str
     conninfo: str = field(repr=False)
     passwords: tuple[str, ...] = field(repr=False)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the server's certificate must be the right one."""
+        return _sslmode({k: str(v) for k, v in conninfo.conninfo_to_dict(self.conninfo).items()}).startswith("verify-")
 
     def masked(self, text: str) -> str:
         """Return the text without our passwords, should one have got into it."""
@@ -59,6 +65,20 @@ def for_program(url: str) -> tuple[str, dict[str, str]]:
     parameters = _parsed(url)
     password = parameters.pop("password", None)
     return conninfo.make_conninfo("", **parameters), {} if password is None else {"PGPASSWORD": password}
+
+
+def demands_tls(url: str) -> bool:
+    """Tell whether a connection to that URI must not be in plain text, by what it or the environment says.
+
+    Raises ConfigError, as `read`.
+    """
+    return _sslmode(_parsed(url)) in {"require", "verify-ca", "verify-full"}
+
+
+def _sslmode(parameters: Mapping[str, str]) -> str:
+    # libpq's defaults hold what the environment says.
+    default = next((option.val for option in pq.Conninfo.get_defaults() if option.keyword == b"sslmode"), None)
+    return parameters.get("sslmode") or (default or b"").decode()
 
 
 def _parsed(url: str) -> dict[str, str]:

@@ -109,10 +109,11 @@ async def explain_refusal(error: psycopg.Error, address: Address) -> DatabaseErr
         return explain(errors.CannotConnectNow(), address)
     if answer == pq.Ping.OK:
         return await _explain_answer(error, address, reason)
-    return DatabaseUnavailable(
-        f"can't reach {address.place}: {reason}",
-        hint="start it or mend POSTGRES_URL; unset POSTGRES_URL to use the embedded database",
-    )
+    hint = "start it or mend POSTGRES_URL; unset POSTGRES_URL to use the embedded database"
+    if address.verifies:
+        # Why TLS did not come about is told in words alone.
+        hint = "see whether it is up, and has the certificate that sslmode and sslrootcert of POSTGRES_URL ask for"
+    return DatabaseUnavailable(f"can't reach {address.place}: {reason}", hint=hint)
 
 
 async def _explain_answer(error: psycopg.Error, address: Address, reason: str) -> DatabaseError:
