@@ -52,7 +52,7 @@ def test_what_people_wrote_is_kept_and_a_new_page_has_an_example(
 ) -> None:
     monkeypatch.setattr("tests.pages.FOLDER", tmp_path)
     page = next(page for page in PAGES if page.path == "junkie context")
-    assert "\njunkie context CHANNEL_ID\n" in written(page)
+    assert "\njunkie context CHANNEL\n" in written(page)
     page.file.write_text(generated(page).replace("Options", "Old") + "\nMine.\n", encoding="utf-8")
     assert written(page) == "\nMine.\n"
     page.file.write_text("no marker", encoding="utf-8")
