@@ -1,4 +1,4 @@
-"""The pages of docs/commands/: what the commands say of themselves, and below it what people wrote.
+"""docs/commands/ and docs/settings.md: what the program says of itself, and below it what people wrote.
 
 `nox -s docs` (or `python -m tests.pages`) rewrites the first part of every page and never touches the second. A command
 without a page gets one, with the bare command as its example.
@@ -19,6 +19,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = ROOT / "docs" / "commands"
 INDEX: Final = "README.md"
 BEGIN: Final = "<!-- The command says this of itself: change it there, then run `nox -s docs`. -->"
+SETTINGS: Final = ROOT / "docs" / "settings.md"
+SETTINGS_BEGIN: Final = "<!-- The table of junkie_cli/config.py: change it there, then run `nox -s docs`. -->"
 END: Final = "<!-- From here on the page is written by hand. -->"
 
 _ENV: Final = re.compile(r"\s*\[env: ([A-Z_, ]+)\]")
@@ -176,25 +178,52 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def written(page: Page) -> str:
     """Return the part of a page that people wrote; of a new page, the bare command as an example."""
     if page.file.exists():
-        _, end, rest = page.file.read_text(encoding="utf-8").partition(f"{END}\n")
-        if not end:
-            raise ValueError(f"{page.file} has lost the line {END}")
-        return rest
+        return by_hand(page.file)
     if hasattr(page.command, "commands"):
         return ""
     wanted = [p.metavar or p.name for p in page.command.params if p.param_type_name == "argument" and p.required]
     return f"\n## Examples\n\n```sh\n{' '.join([page.path, *wanted])}\n```\n"
 
 
+COMMANDS: Final = {page.path: page.command for page in pages() if not hasattr(page.command, "commands")}
+"""Every command by what calls it, such as "junkie db url"."""
+
+
+def by_hand(file: Path) -> str:
+    """Return what stands below a file's second marker. Raises ValueError if that is gone."""
+    _, end, rest = file.read_text(encoding="utf-8").partition(f"{END}\n")
+    if not end:
+        raise ValueError(f"{file} has lost the line {END}")
+    return rest
+
+
+def settings() -> str:
+    """Return the table of settings, with the options that do the same, both markers included."""
+    uses = [
+        (variable, path.removeprefix("junkie "), told.names.split("`")[1].split()[0])
+        for path, command in COMMANDS.items()
+        for told in options(command)
+        for variable in told.variables
+    ]
+    rows = []
+    for variable in VARIABLES:
+        flags = sorted({flag for name, _, flag in uses if name == variable.name})
+        # A flag that means one setting here and another one there is named with its commands.
+        common = {flag for flag in flags if len({name for name, _, other in uses if other == flag}) == 1}
+        told = [f"`{flag}`" for flag in flags if flag in common]
+        told += [f"`{path} {flag}`" for name, path, flag in uses if name == variable.name and flag not in common]
+        rows.append([f"`{variable.name}`", shown_default(variable), variable.meaning, ", ".join(told)])
+    table = _table(["variable", "default", "meaning", "option"], rows)
+    return f"# Settings\n\n{SETTINGS_BEGIN}\n\n{table}\n\n{END}\n"
+
+
 def main() -> None:
     """Write every page anew."""
+    SETTINGS.write_text(settings() + by_hand(SETTINGS), encoding="utf-8")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for page in pages():
         page.file.write_text(generated(page) + written(page), encoding="utf-8")
 
-
-COMMANDS: Final = {page.path: page.command for page in pages() if not hasattr(page.command, "commands")}
-"""Every command by what calls it, such as "junkie db url"."""
 
 if __name__ == "__main__":
     main()
