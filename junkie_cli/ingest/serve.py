@@ -7,6 +7,7 @@ changed, a channel whose live range ended.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -43,9 +44,14 @@ SETTLE_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 30.0
 """How long to wait after a mending that failed."""
 
+MOST_DOUBLINGS: Final = 7
+"""How often the wait for one more try is doubled: about an hour."""
+
 LOOK_SECONDS: Final = 5.0
 
 FATAL: Final = (ConfigError, TooManyInvalidRequests)
+
+_ENDED_EARLY: Final = frozenset({Outcome.FAILED, Outcome.BUSY, Outcome.UNREADABLE, Outcome.GONE})
 
 OpenGateway = Callable[[OnEvent], AbstractAsyncContextManager["Gateway"]]
 
@@ -108,6 +114,8 @@ class Serve:
         self._live = LiveWriter(Reader(database), writer, lambda channel_id: self._needs.add(channels=[channel_id]))
         self._watch = Watch(options.sync.selection, self._live, self._needs, self._told.set)
         self._gateway: Gateway | None = None
+        self._left = Needs()
+        self._tries: Counter[int] = Counter()
         self._mending = True
         self._database_answers = True
         self._gaps = 0
@@ -124,6 +132,7 @@ class Serve:
                 tasks.create_task(self._live.run())
                 tasks.create_task(self._keep_places())
                 tasks.create_task(self._mend())
+                tasks.create_task(self._try_again())
                 tasks.create_task(self._look_after())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -203,11 +212,32 @@ class Serve:
                 log.warning("%s; trying again in %.0f s", error.message, RETRY_SECONDS)
             await self._sleep(RETRY_SECONDS)
 
+    async def _try_again(self) -> None:
+        """Have channels whose work ended early mended once more, ever more rarely: nothing else would ask for them."""
+        while True:
+            await self._left.changed.wait()
+            left = self._left.take().channels
+            await self._sleep(RETRY_SECONDS * 2 ** min(max(self._tries[each] for each in left) - 1, MOST_DOUBLINGS))
+            self._needs.add(channels=left)
+
+    def _note_end(self, ended: ChannelEnded) -> None:
+        """Remember a channel that the gateway says can be read, and whose work ended early all the same."""
+        if ended.outcome not in _ENDED_EARLY:
+            self._tries.pop(ended.channel_id, None)
+        elif self._watch.known([ended.channel_id]):
+            self._tries[ended.channel_id] += 1
+            self._left.add(channels=[ended.channel_id])
+
+    def _emit_noting(self, event: Event) -> None:
+        if isinstance(event, ChannelEnded):
+            self._note_end(event)
+        self._emit(event)
+
     async def _begin(self) -> None:
         """Bring what was there before, in the seeds' order."""
         self._needs.take()
         await backfill(
-            self._options.backfill, self._discord, self._database, self._presence, self._emit, watcher=self._live
+            self._options.backfill, self._discord, self._database, self._presence, self._emit_noting, watcher=self._live
         )
         await self._sync(self._options.sync)
 
@@ -217,7 +247,7 @@ class Serve:
             self._discord,
             self._database,
             self._presence,
-            self._emit,
+            self._emit_noting,
             watcher=self._live,
             # Another sync does not know since when we listen.
             alone=False,
@@ -232,7 +262,9 @@ class Serve:
         elif needs.guilds:
             selection = replace(self._options.sync.selection, guilds=frozenset(needs.guilds))
             await self._sync(replace(self._options.sync, selection=selection))
-        if channels := self._watch.known(needs.channels):
+        # Sync leaves what was never fetched; of what began while nobody listened, all is wanted.
+        again = self._watch.heard_of(None if needs.everything else needs.guilds)
+        if channels := self._watch.known(needs.channels.union(again)):
             await self._close_gaps(channels)
 
     async def _close_gaps(self, channels: Sequence[FoundChannel]) -> None:
@@ -252,11 +284,13 @@ class Serve:
             sleep=self._sleep,
             watcher=self._live,
         )
-        await run.carry_out(_CloseGaps(self._watch.newborn), prepare)
+        await run.carry_out(_CloseGaps(self._options.backfill, self._watch.newborn), prepare)
 
     def _emit_trouble(self, event: Event) -> None:
-        if isinstance(event, ChannelEnded) and event.outcome.is_trouble:
-            self._emit(event)
+        if isinstance(event, ChannelEnded):
+            self._note_end(event)
+            if event.outcome.is_trouble:
+                self._emit(event)
         elif isinstance(event, Summary) and event.new:
             log.info("%d messages were mended", event.new)
 
@@ -269,8 +303,13 @@ class _Worklist:
 
 @dataclass(frozen=True, slots=True)
 class _CloseGaps:
-    """What is wanted of channels whose live range began anew: everything between what is covered; of new ones, all."""
+    """What is wanted of channels whose live range began anew.
 
+    Everything between what is covered, all of new ones, and what backfill wants of any: it may have been unreadable, or
+    unknown, when backfill ran.
+    """
+
+    backfill: BackfillOptions
     newborn: frozenset[int] | set[int]
 
     @property
@@ -278,16 +317,19 @@ class _CloseGaps:
         return None
 
     def task(self, channel: Channel, state: ChannelState) -> Task | None:
-        top = state.covered.top
-        last_id = max(channel.last_message_id or 0, 0 if top is None else top.hi - 1)
-        floor = channel.channel_id
-        if channel.channel_id not in self.newborn:
-            if top is None:
-                return None
-            floor = state.covered.ranges[0].lo
-        if last_id < floor or state.covered.covers(floor, last_id + 1):
+        covered = state.covered
+        last_id = max(channel.last_message_id or 0, 0 if covered.top is None else covered.top.hi - 1)
+        goal = self.backfill.goal(channel.channel_id)
+        if channel.channel_id in self.newborn:
+            goal = Goal(channel.channel_id)
+        elif covered and goal.target is not None:
+            # Deeper than so many messages, only backfill goes.
+            goal = Goal(covered.ranges[0].lo)
+        elif covered:
+            goal = replace(goal, floor=min(goal.floor, covered.ranges[0].lo), max_iterations=None)
+        if last_id < goal.floor or covered.covers(goal.floor, last_id + 1):
             return None
-        return Task(Goal(floor), last_id)
+        return Task(goal, last_id)
 
     def outcome(self, run: ChannelRun) -> Outcome:
         return Outcome.UNCHANGED if run.tally.requests == 0 else Outcome.SYNCED

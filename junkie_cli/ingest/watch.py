@@ -6,7 +6,7 @@ were told. Whatever ends a live range is listed as a need: a channel, a guild, o
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -108,6 +108,14 @@ class Watch:
         """Return the channels of that list of which the gateway has told, and that may be read and are wanted."""
         found = [self._channels[channel_id] for channel_id in channel_ids if channel_id in self._channels]
         return [one for one in found if one.channel.holds_messages and one.access.readable and self._wants(one.channel)]
+
+    def heard_of(self, guild_ids: Container[int] | None) -> list[int]:
+        """Return the channels of these guilds (None: of any) of which the gateway has told."""
+        return [
+            channel_id
+            for channel_id, found in self._channels.items()
+            if guild_ids is None or found.channel.guild_id in guild_ids
+        ]
 
     def parent_of(self, channel: Channel) -> Channel | None:
         """Return the channel that a thread hangs under, if it is known."""

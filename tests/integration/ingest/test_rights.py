@@ -69,7 +69,7 @@ async def test_a_deleted_thread_is_gone_with_its_messages_kept(scene: MakeScene)
         await s.backfill()
         s.control.post(thread, "one more")
         s.control.after_requests(thread, 0, lambda: None)
-        s.control.fault("404", channel_id=thread, times=None)
+        s.control.fault("404", route="*", channel_id=thread, times=None)
         await s.backfill()
         assert s.ended(thread).outcome == Outcome.GONE
         assert (await Reader(s.database).channel_states([thread]))[thread].gone_at is not None
@@ -131,5 +131,17 @@ async def test_a_hidden_channel_is_unreadable_and_not_gone(scene: MakeScene) -> 
         assert len(await archived(s.database, channel)) == 50
         s.control.grant(channel, Right.VIEW_CHANNEL)
         s.control.post(channel, "back again")
+        await s.backfill()
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_one_wrong_404_does_not_make_a_channel_gone(scene: MakeScene) -> None:
+    async with scene("2x20") as s:
+        channel = s.first_channel
+        s.control.fault("404", channel_id=channel)
+        await s.backfill()
+        assert s.ended(channel).outcome is Outcome.FAILED
+        assert (await Reader(s.database).channel_states([channel]))[channel].gone_at is None
+        s.control.clear_faults()
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())

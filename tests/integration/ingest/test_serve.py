@@ -185,6 +185,45 @@ async def test_a_right_that_goes_and_comes_back(scene: MakeScene) -> None:
         await until_true(s)
 
 
+async def test_what_became_readable_only_later_is_archived_whole(scene: MakeScene) -> None:
+    async with scene("2x350") as s:
+        channel = s.first_channel
+        s.control.revoke(channel, Right.READ_MESSAGE_HISTORY)
+        async with serving_on(s):
+            assert await archived(s.database, channel) == {}
+            s.control.grant(channel, Right.READ_MESSAGE_HISTORY)
+            await until_true(s)
+
+
+async def test_a_channel_that_was_made_while_nobody_listened_is_archived_whole(scene: MakeScene) -> None:
+    """Empty when it was found, it has its first message told live, and what lies below is not known to be nothing."""
+    async with scene("1x20") as s, serving_on(s) as serve:
+        guild = s.control.world.channel(s.first_channel).guild
+        assert guild is not None
+        s.control.gateway_down()
+        made = s.control.add_channel(guild.id, "made unheard").id
+        s.control.forget_sessions()
+        s.control.gateway_up()
+        await until(lambda: s.control.sessions().identifies >= 2)
+        await until(lambda: serve.vitals().connected and not serve.vitals().mending)
+        s.control.post(made, "the first")
+        await until_true(s)
+
+
+@pytest.mark.parametrize(("kind", "times"), [("404", 1), ("403", 1), ("malformed", PATIENCE.attempts)])
+async def test_a_channel_whose_mending_failed_is_mended_once_more(scene: MakeScene, kind: str, times: int) -> None:
+    async with scene("2x20") as s, serving_on(s):
+        channel = s.first_channel
+        s.control.revoke(channel, Right.VIEW_CHANNEL)
+        s.control.post(channel, "unheard")
+        fault = s.control.fault(kind, channel_id=channel, times=times)
+        s.control.grant(channel, Right.VIEW_CHANNEL)
+        await until(lambda: fault.struck > 0)
+        await until_true(s)
+        state = (await Reader(s.database).channel_states([channel]))[channel]
+        assert (state.gone_at, state.unreadable) == (None, None)
+
+
 async def test_a_guild_that_is_unavailable_for_a_while(scene: MakeScene) -> None:
     async with scene("2x20") as s, serving_on(s):
         channel = s.first_channel
