@@ -272,7 +272,8 @@ def _working_folder() -> Path | None:
 def _sources(environ: Mapping[str, str], folder: Path | None) -> list[_Source]:
     """Return where settings are looked for, the stronger first."""
     sources = [_Source("environment", folder, environ)]
-    if folder is not None:
+    # In a folder that we may not enter, as after `sudo -u`, it can't be seen whether there is one.
+    if folder is not None and os.path.exists(folder / ".env"):  # noqa: PTH110 - Path.exists raises there
         sources.append(_read_dotenv(folder / ".env"))
     named = _first(sources, "JUNKIE_HOME")
     home = _read(_variable("JUNKIE_HOME"), named) if named else default_home()

@@ -151,6 +151,20 @@ def test_a_folder_called_env_is_none_of_our_business(folder: Path, home: Path) -
     assert load(folder, home).concurrency == 4
 
 
+def test_a_working_folder_that_may_not_be_entered_has_no_dotenv(folder: Path) -> None:
+    """As after `sudo -u junkie` in one's own home."""
+    (folder / ".env").write_text("CACHE_TTL=7\n")
+    folder.chmod(0o600 if os.geteuid() else 0o700)
+    before = os.geteuid()
+    try:
+        if before == 0:
+            os.seteuid(65534)
+        assert load(folder, JUNKIE_HOME="/nowhere/at/all").cache_ttl == 120
+    finally:
+        os.seteuid(before)
+        folder.chmod(0o700)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_env_file_that_may_not_be_read(folder: Path, home: Path) -> None:
     (folder / ".env").touch(mode=0)
