@@ -5,7 +5,7 @@ Invariant: stdout gets the prompt's bytes and nothing else, and none at all if t
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from junkie_cli import snowflake
 from junkie_cli.cli.context import ContextOptions
@@ -189,7 +189,7 @@ async def require(retrieved: Retrieved, history: History) -> None:
             f"{channel.channel_id} ('{channel.name}') holds no messages of its own",
             hint="name one of its posts" if channel.type in ChannelType.HOLD_ONLY_THREADS else "name a channel in it",
         )
-    if channel is None and not reading.messages and reading.current in {None, reading.question.given}:
+    if channel is None and not reading.messages and (reading.current is None or reading.question.given is not None):
         if isinstance(trouble, ChannelNotFound):
             raise UsageError(
                 f"channel {window.channel_id} does not exist", hint="copy its id again; a deleted channel has none"
@@ -197,14 +197,23 @@ async def require(retrieved: Retrieved, history: History) -> None:
         raise trouble or UsageError(
             f"the archive knows no channel {window.channel_id}", hint=f"correct the id, or {hint}"
         )
-    if reading.current is not None:
-        return
-    if window.message_id is not None and reading.current_absent:
-        other = await history.elsewhere(window.channel_id, window.message_id)
-        raise UsageError(
-            f"channel {window.channel_id} has no message {window.message_id}",
-            hint=f"it is one of #{other[1]} ({other[0]})" if other else "it was deleted, or is another channel's",
-        )
+    if reading.reply is not None and reading.reply.message is None and reading.question.given is not None:
+        await _require_own(history, window.channel_id, reading.reply.message_id)
+    if reading.current is None:
+        await _explain(retrieved, history, hint)
+
+
+async def _explain(retrieved: Retrieved, history: History, hint: str) -> NoReturn:
+    """Raise what says why there is no current message; `hint` is what to do about what is not archived."""
+    reading, trouble = retrieved.reading, retrieved.trouble
+    window = reading.question.window
+    if window.message_id is not None:
+        await _require_own(history, window.channel_id, window.message_id)
+        if reading.current_absent:
+            raise UsageError(
+                f"channel {window.channel_id} has no message {window.message_id}",
+                hint="it was deleted, or is another channel's",
+            )
     if trouble is not None:
         raise trouble
     if window.message_id is not None:
@@ -217,6 +226,14 @@ async def require(retrieved: Retrieved, history: History) -> None:
         f"channel {window.channel_id} has no message to answer" + (" before --as-of" if window.before else ""),
         hint="give one with --prompt TEXT",
     )
+
+
+async def _require_own(history: History, channel_id: int, message_id: int) -> None:
+    """Raise UsageError if the archive has a message that the channel lacks in another one."""
+    if (other := await history.elsewhere(channel_id, message_id)) is not None:
+        raise UsageError(
+            f"channel {channel_id} has no message {message_id}", hint=f"it is one of #{other[1]} ({other[0]})"
+        )
 
 
 def tell(settings: Settings, options: ContextOptions, retrieved: Retrieved) -> None:

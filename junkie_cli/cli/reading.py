@@ -103,6 +103,7 @@ class Reading(NamedTuple):
             current_archived=self.question.given is None,
             reply=self.reply,
             gaps=[gap for gap in (Range(lo, min(hi, end)) for lo, hi in self.gaps) if not gap.empty],
+            newer_gaps=self.newer_gaps(),
             names=Names(self.naming.users, self.naming.channels, self.naming.roles),
             known=self.known,
             deleted=self.deleted,

@@ -45,14 +45,23 @@ def fit(layout: Layout, max_tokens: int, count: Count) -> Prompt:
         return Prompt(text, kept, total - kept, tokens), tokens
 
     best, tokens = attempt(0)
+    if total == 1 and (whole := attempt(1))[1] < tokens:
+        # The line that says that it was cut takes more than a very short message.
+        best, tokens = whole
     if tokens > max_tokens:
         raise UsageError(
             f"a budget of {max_tokens} tokens is too small for this prompt",
-            hint=f"even without history it takes {tokens}: give at least that",
+            hint=f"what must be in it takes {tokens}: give at least that",
         )
     # Tokens of pieces don't add up exactly: their sums say where to try, and every answer is counted whole.
     sums = _sums(layout.pieces, max_tokens, count)
     fits, too_many = 0, len(sums)
+    if too_many == total + 1:
+        # The whole has no line that says what was cut, and may fit where one message less does not.
+        whole = attempt(total)
+        if whole[1] <= max_tokens:
+            return whole[0]
+        too_many = total
     guess = _reach(sums, fits, max_tokens - tokens)
     for tries in range(too_many.bit_length() * 3):
         if too_many - fits <= 1:

@@ -31,7 +31,8 @@ class Conversation:
 
     `history` is ascending by id and ends strictly before `current`; a thread's starter, which stands in the parent
     channel, may be its first. `current_archived` is False for a text that was given by the user: it has no id to show.
-    `gaps` are the half-open id ranges of the window that coverage lacks. `omitted` counts messages of the window that
+    `gaps` are the half-open id ranges of the window that coverage lacks, `newer_gaps` those above the current message,
+    where it was to be the newest. `omitted` counts messages of the window that
     were cut before. `known` holds messages outside the history that others refer to; `deleted` are ids with a tombstone.
     `guild_id` is None for a direct message; a name that is None is shown as `DM`.
 
@@ -47,6 +48,7 @@ class Conversation:
     current_archived: bool = True
     reply: ReplyTarget | None = None
     gaps: Sequence[Range] = ()
+    newer_gaps: Sequence[Range] = ()
     omitted: int = 0
     names: Names = field(default_factory=Names)
     known: Mapping[int, Message] = field(default_factory=dict)

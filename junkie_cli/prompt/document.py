@@ -27,6 +27,7 @@ def lay_out_json(conversation: Conversation, clock: Clock) -> Layout:
     view = conversation.view(clock, VERBATIM)
     pieces = [f"    {dump(describe_message(message, conversation, view))}" for message in conversation.history]
     gaps = place_gaps(conversation)
+    newer = [Gap(lo, hi, len(pieces), partly=False) for lo, hi in conversation.newer_gaps]
     head = {
         "channel": {"id": str(conversation.channel_id), "name": conversation.channel_name},
         "guild": None
@@ -41,7 +42,7 @@ def lay_out_json(conversation: Conversation, clock: Clock) -> Layout:
     tail = {"reply_target": _describe_reply(conversation.reply, conversation, view), "current": current}
 
     def compose(dropped: int) -> str:
-        left_out = _left_out(conversation.omitted + dropped, gaps_after(gaps, conversation, dropped))
+        left_out = _left_out(conversation.omitted + dropped, gaps_after(gaps, conversation, dropped) + newer)
         history = "[\n" + ",\n".join(pieces[dropped:]) + "\n  ]" if dropped < len(pieces) else "[]"
         members = [f'"{key}": {dump(value)}' for key, value in head.items()]
         members.append(f'"left_out": {dump(left_out)}')

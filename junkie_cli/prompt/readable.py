@@ -14,7 +14,7 @@ from junkie_cli.prompt import payload
 from junkie_cli.prompt.components import describe_components
 from junkie_cli.prompt.embeds import describe_embed, describe_poll
 from junkie_cli.prompt.events import ORDINARY, SHOW_OWN_EMBEDS, THREAD_STARTER, describe_event, keeps_text
-from junkie_cli.prompt.safety import CLOSING_BRACKET
+from junkie_cli.prompt.safety import CLOSING_BRACKET, is_blank
 from junkie_cli.prompt.view import View
 
 EMPTY: Final = "[Empty message]"
@@ -49,7 +49,7 @@ class Readable:
 
     def _joined(self, *parts: str) -> str:
         # A blank body is nothing to see; the whole is then its parts.
-        body = (self.body,) if self.body and not self.body.isspace() else ()
+        body = () if is_blank(self.body) else (self.body,)
         return " ".join(part for part in (*body, *parts) if part) or EMPTY
 
 

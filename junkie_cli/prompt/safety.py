@@ -42,6 +42,7 @@ KINDS: Final = (
 
 OPENING_BRACKET: Final = "\uff3b"
 CLOSING_BRACKET: Final = "\uff3d"
+_SEEN: Final = re.compile(r"[^\s\u2800]")
 
 _HIDDEN_CLASS: Final = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
@@ -79,9 +80,9 @@ def _hidden_or_proper() -> re.Pattern[str]:
     return re.compile(f"({_PROPER})|[{_HIDDEN_CLASS}]")
 
 
-_KIND: Final = re.compile(
-    rf"\[(?=\s*(?:(?:{'|'.join(KINDS)})\s*:|(?:Empty\ message|Forwarded)\s*\]))".replace(r"\ ", " "), re.IGNORECASE
-)
+# Two words are the same words with another blank between them.
+_WORDS: Final = "|".join(KINDS).replace(" ", r"\s+")
+_KIND: Final = re.compile(rf"\[(?=\s*(?:(?:{_WORDS})\s*:|(?:Empty\s+message|Forwarded)\s*\]))", re.IGNORECASE)
 
 _NAME_SYNTAX: Final = re.compile(r"[(\[:]")
 _NAME_ID: Final = re.compile(r"\((\s*\d+\s*)\)")
@@ -126,6 +127,11 @@ def show_name(text: str) -> str:
     text = _NAME_ID.sub("\uff08\\1\uff09", text)
     text = _NAME_STAMP.sub(f"{OPENING_BRACKET}\\1{CLOSING_BRACKET}", text)
     return _NAME_COLON.sub("\uff1a", text)
+
+
+def is_blank(text: str) -> bool:
+    """Say whether there is nothing to see in a text: it is empty, or blanks of any width, an empty braille cell too."""
+    return _SEEN.search(text) is None
 
 
 def escape_json(document: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from junkie_cli import snowflake
 from junkie_cli.models import Message
 from junkie_cli.prompt.mentions import Mentions, Names
-from junkie_cli.prompt.safety import Guard
+from junkie_cli.prompt.safety import Guard, is_blank
 from junkie_cli.prompt.timestamps import Clock
 
 
@@ -34,7 +34,7 @@ class View:
         """Return `name(id)` of a speaker."""
         label = self._labels.get((author_id, name))
         if label is None:
-            label = f"{self.guard.name(name) or 'Unknown'}({author_id})"
+            label = f"{'Unknown' if is_blank(name) else self.guard.name(name)}({author_id})"
             self._labels[author_id, name] = label
         return label
 

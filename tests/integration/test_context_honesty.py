@@ -60,6 +60,11 @@ class TestGaps:
         assert (bodies(answer), current(answer)) == (["line 0", "line 1", "line 2"], "line 3")
         assert "newer messages than the current one" in answer.stderr
         assert (await archive.context(strict=True, offline=True)).code == PARTIAL
+        (left_out,) = json.loads((await archive.context(style="json", offline=True)).stdout)["left_out"]
+        assert (left_out["from_id"], left_out["to_id"]) == (
+            str(messages[3].message_id + 1),
+            str(messages[4].message_id + 1),
+        )
         # A text that is given now stands above them.
         answer = await archive.context(given=Given(text="hm"), offline=True)
         assert bodies(answer)[-1].startswith("[history between 2026-03-04 19:03:00 and")
@@ -269,6 +274,27 @@ class TestWhatIsNotThere:
             answer = await archive.context(message=str(named), offline=True)
             assert (answer.code, answer.stdout) == (2, "")
             assert str(OTHER) in answer.error
+
+    async def test_a_message_that_the_archive_has_in_another_channel_is_no_gap(self, archive: Archive) -> None:
+        await archive.channel()
+        await archive.channel(OTHER, "off-topic")
+        await archive.store(talk(3))
+        other = replace(message("Bob", 222, "hm", age=timedelta(hours=1), number=5), channel_id=OTHER)
+        await archive.whole([other])
+        given = Given(text="and?", reply_to=str(other.message_id))
+        for options in ({"message": str(other.message_id)}, {"given": given}):
+            answer = await archive.context(offline=True, **options)
+            assert (answer.code, answer.stdout) == (2, "")
+            assert f"it is one of #off-topic ({OTHER})" in answer.error
+
+    async def test_a_channel_of_which_one_message_alone_is_known(self, archive: Archive) -> None:
+        # As one comes along in a reply.
+        single = message("Bob", 222, "hm", extra={"sticker_items": [{"name": "Wave"}]})
+        await archive.store([single])
+        answer = await archive.context(message=str(single.message_id), offline=True)
+        assert (answer.code, answer.error) == (0, "")
+        assert current(answer) == "hm [Sticker: Wave]"
+        assert answer.stdout.startswith(f"Channel ID: {CHANNEL}\nChannel: unknown\nGuild: unknown\n")
 
     async def test_a_deleted_message(self, archive: Archive) -> None:
         await archive.channel()

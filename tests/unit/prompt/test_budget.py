@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from junkie_cli.errors import UsageError
@@ -10,6 +10,7 @@ from junkie_cli.prompt.budget import fit, write
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
 from junkie_cli.prompt.formats import FORMATS, Format, lay_out
 from junkie_cli.prompt.layout import Layout
+from junkie_cli.prompt.tokens import ESTIMATE
 from tests.unit.prompt.samples import clock, conversation, message
 
 
@@ -73,6 +74,18 @@ def test_too_small_a_budget_names_the_smallest() -> None:
         fit(layout, smallest - 1, words)
     assert str(smallest) in caught.value.hint
     assert caught.value.exit_code == 2
+
+
+@given(st.lists(st.sampled_from(["", "a", "\n\n", "word " * 9]), max_size=5), st.sampled_from(FORMATS))
+@example(["", ""], "messages")
+def test_a_larger_budget_never_shows_less_and_the_whole_is_shown_if_it_fits(texts: list[str], style: Format) -> None:
+    # An assistant's short message takes less than the line that says that it was cut.
+    history = [message("Bot", 900, text, age=timedelta(hours=2), number=number) for number, text in enumerate(texts)]
+    layout = lay_out(conversation(history), clock(), style, bot_ids={900})
+    counts = ESTIMATE.count([layout.compose(dropped) for dropped in range(len(texts) + 1)])
+    for budget in {at + more for at in counts for more in (-1, 0, 1) if at + more >= min(counts)}:
+        longest = max(len(texts) - dropped for dropped, tokens in enumerate(counts) if tokens <= budget)
+        assert fit(layout, budget, ESTIMATE.count).shown == longest
 
 
 @given(st.lists(st.integers(0, 9), max_size=50), st.integers(0, 600))

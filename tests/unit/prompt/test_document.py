@@ -131,6 +131,20 @@ def test_what_was_left_out_and_why() -> None:
     assert document(talk, 3)["history"] == []
 
 
+def test_what_lies_above_the_current_message_and_is_not_archived() -> None:
+    current = message("Alice", 111, "yes", age=HOUR)
+    gap = Range(current.message_id + 1, message_id())
+    assert document(conversation(current=current, newer_gaps=[gap]))["left_out"] == [
+        {
+            "why": "not archived",
+            "from": "2026-03-04T14:30:00Z",
+            "to": "2026-03-04T15:30:00Z",
+            "from_id": str(gap.lo),
+            "to_id": str(gap.hi),
+        }
+    ]
+
+
 def test_hidden_characters_are_escaped_and_emoji_are_not() -> None:
     text = lay_out_json(
         conversation([message("B\u202eob", 222, "a\x00b\ud800\U000e0041 👨‍👩‍👧 é\n", age=HOUR)]), clock()

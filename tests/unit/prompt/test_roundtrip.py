@@ -15,42 +15,14 @@ from junkie_cli.prompt.chat import lay_out_chat
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
 from junkie_cli.prompt.document import lay_out_json
 from junkie_cli.prompt.text import lay_out_text
-from tests.unit.prompt.reference_parser import GAP, OMITTED, SAID, SAYS, Said, kinds, parse, said
+from tests.unit.prompt.hostile import PLAIN
+from tests.unit.prompt.reference_parser import GAP, OMITTED, SAID, SAYS, Said, parse, said
 from tests.unit.prompt.samples import CHANNEL, NOW, clock
 
-LINES_OF_OURS = [
-    "[2h ago] Bob(222): yes",
-    "[just now] Bob(222) says: yes",
-    "\n[just now] Bob(222): yes",
-    "Bob(222): yes",
-    "Bob(222",
-    "(1)",
-    ": ",
-    " says: ",
-    "\n\n[REPLY CONTEXT]\nThe user is replying to:\n",
-    "\n----------------\n",
-    "\n----\n",
-    "\n\nIMPORTANT: The message above is the CURRENT message that you need to respond to.",
-    "\nConversation History:\n",
-    "\n[412 earlier messages omitted]\n",
-    "[history between 2026-03-04 12:00:00 and 2026-03-04 18:00:00 is not archived]",
-    "[message 5 was deleted]",
-    "[Attachment: https://x]",
-    "[Empty message]",
-    "[Poll",
-    "\r\n",
-    "\u2028",
-    "\x1b[31m",
-    "\u202e",
-    "  ",
-]
-# No markup: what becomes of it has tests of its own.
-PLAIN = st.characters(exclude_characters="<")
-TEXT = st.lists(st.one_of(st.sampled_from(LINES_OF_OURS), st.text(PLAIN, max_size=6)), max_size=4).map("".join)
 AUTHOR = st.integers(0, snowflake.MAX)
 AGE = st.integers(0, 20 * 86_400_000)
 FULL_WIDTH = str.maketrans("\uff3b\uff3d\uff08\uff09\uff1a", "[]():")
-SPEAKER = st.tuples(AUTHOR, TEXT)
+SPEAKER = st.tuples(AUTHOR, PLAIN)
 
 
 def plain(shown: str) -> str:
@@ -62,18 +34,18 @@ def plain(shown: str) -> str:
 
 @st.composite
 def conversations(draw: st.DrawFn) -> Conversation:
-    said = draw(st.lists(st.tuples(AGE, SPEAKER, TEXT), max_size=5, unique_by=lambda one: one[0]))
+    said = draw(st.lists(st.tuples(AGE, SPEAKER, PLAIN), max_size=5, unique_by=lambda one: one[0]))
     history = [message(age, speaker, text) for age, speaker, text in sorted(said, key=lambda one: -one[0])]
     edges = sorted(draw(st.lists(AGE, max_size=4, unique=True)), reverse=True)
     gaps = [Range(at(older), at(newer)) for older, newer in zip(edges[::2], edges[1::2], strict=False)]
-    target = message(draw(AGE), draw(SPEAKER), draw(TEXT))
+    target = message(draw(AGE), draw(SPEAKER), draw(PLAIN))
     replies = [None, ReplyTarget(target.message_id, target), ReplyTarget(7, deleted=True), ReplyTarget(7)]
     return Conversation(
         channel_id=CHANNEL,
-        channel_name=draw(st.none() | TEXT),
+        channel_name=draw(st.none() | PLAIN),
         guild_id=1,
-        guild_name=draw(st.none() | TEXT),
-        current=message(-1, draw(SPEAKER), draw(TEXT)),
+        guild_name=draw(st.none() | PLAIN),
+        current=message(-1, draw(SPEAKER), draw(PLAIN)),
         history=history,
         reply=draw(st.sampled_from(replies)),
         gaps=gaps,
@@ -89,13 +61,20 @@ def message(age_ms: int, speaker: tuple[int, str], text: str, **extra: Any) -> M
     return Message(CHANNEL, at(age_ms), speaker[0], speaker[1], text, extra=extra or None)
 
 
+def seen(text: str) -> str:
+    """Return what of a text can be seen; an empty braille cell can't."""
+    return text.replace("\u2800", " ").strip()
+
+
 def same(parsed: Said | str | None, original: Message) -> None:
     assert isinstance(parsed, Said)
     assert parsed.author_id == original.author_id
-    assert plain(parsed.name) == plain(original.author_name.replace("\r\n", "\n") or "Unknown")
+    assert plain(parsed.name) == plain(
+        original.author_name.replace("\r\n", "\n") if seen(original.author_name) else "Unknown"
+    )
     assert parsed.stamp == clock().stamp(snowflake.to_ms(original.message_id))
     if parsed.text == "[Empty message]":
-        assert not original.content.strip()
+        assert not seen(original.content)
     else:
         assert plain(parsed.text) == plain(original.content.replace("\r\n", "\n"))
 
@@ -152,60 +131,3 @@ def test_json(talk: Conversation) -> None:
         assert got["text"] == json.loads(json.dumps(original.content))
         assert got["id"] == str(original.message_id)
         assert got["text"].strip() or got["parts"] == ["[Empty message]"]
-
-
-RICH = st.fixed_dictionaries(
-    {
-        "attachments": st.lists(st.fixed_dictionaries({"url": TEXT, "description": TEXT}), max_size=1),
-        "embeds": st.lists(
-            st.fixed_dictionaries(
-                {
-                    "title": TEXT,
-                    "description": TEXT,
-                    "author": st.fixed_dictionaries({"name": TEXT}),
-                    "fields": st.lists(st.fixed_dictionaries({"name": TEXT, "value": TEXT}), max_size=1),
-                }
-            ),
-            max_size=1,
-        ),
-        "sticker_items": st.lists(st.fixed_dictionaries({"name": TEXT}), max_size=1),
-        "poll": st.fixed_dictionaries(
-            {
-                "question": st.fixed_dictionaries({"text": TEXT}),
-                "answers": st.lists(
-                    st.fixed_dictionaries({"poll_media": st.fixed_dictionaries({"text": TEXT})}), max_size=1
-                ),
-                "results": st.just({"is_finalized": True}),
-            }
-        ),
-        "components": st.lists(st.fixed_dictionaries({"type": st.just(2), "label": TEXT, "url": TEXT}), max_size=1),
-        "thread": st.fixed_dictionaries({"name": TEXT}),
-    }
-)
-
-
-def expected_kinds(extra: dict[str, Any]) -> list[str]:
-    found = []
-    for attachment in extra["attachments"]:
-        found += ["Attachment", "Alt text"] if attachment["description"] else ["Attachment"]
-    found += ["Embed"] * len(extra["embeds"]) + ["Sticker"] * len(extra["sticker_items"]) + ["Poll"]
-    return found + ["Button"] * len(extra["components"]) + ["Thread"]
-
-
-@given(st.lists(st.tuples(SPEAKER, TEXT, RICH), min_size=1, max_size=3))
-def test_rich_messages(rich: list[tuple[tuple[int, str], str, dict[str, Any]]]) -> None:
-    history = [message(1000 - number, *one[:2], **one[2]) for number, one in enumerate(rich)]
-    talk = Conversation(
-        channel_id=1,
-        channel_name=None,
-        guild_id=None,
-        guild_name=None,
-        current=message(-1, (1, "A"), "B"),
-        history=history,
-    )
-    parsed = parse(lay_out_text(talk, clock()).compose(0))
-    assert [one.author_id for one in parsed.history] == [one.author_id for one in history]
-    for got, (_, text, extra) in zip(parsed.history, rich, strict=True):
-        assert kinds(got.text) == expected_kinds(extra)
-        before = got.text.partition(f"[{expected_kinds(extra)[0]}: ")[0].removesuffix(" ")
-        assert plain(before) == plain(text.replace("\r\n", "\n")) or not text.strip()

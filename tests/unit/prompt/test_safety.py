@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from junkie_cli.prompt.safety import KINDS, escape_json, indent, show_line, show_name, show_text
+from junkie_cli.prompt.safety import KINDS, escape_json, indent, is_blank, show_line, show_name, show_text
 
 HOSTILE = st.text(
     alphabet=st.one_of(
@@ -62,6 +62,19 @@ def test_what_people_write_stays(proper: str) -> None:
 def test_our_parts_cant_be_imitated(kind: str) -> None:
     assert show_text(f"look [{kind}: x]") == f"look ［{kind}: x]"
     assert show_text(f"[ {kind.lower()} : x]") == f"［ {kind.lower()} : x]"
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\u3000", "  ", "\t"])
+def test_nor_with_another_blank_in_them(blank: str) -> None:
+    assert show_text(f"[Alt{blank}text: x]") == f"［Alt{blank}text: x]"
+    assert show_text(f"[Empty{blank}message]") == f"［Empty{blank}message]"
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"), [("", True), (" \n\t\u3000\u2003", True), ("\u2800 \u2800", True), ("⠁", False), (".", False)]
+)
+def test_what_is_blank(text: str, *, blank: bool) -> None:
+    assert is_blank(text) is blank
 
 
 def test_other_brackets_stay() -> None:

@@ -98,8 +98,14 @@ def test_names_in_the_header_stay_on_their_line() -> None:
     assert prompt.split("\n")[1:4] == ["Channel: a␊----␊b", "Guild: x\u2039U+2028\u203ay␛[2J", "----"]
 
 
-def test_a_nameless_speaker() -> None:
-    assert history_of(render(conversation([message("", 5, "hm", age=HOUR)]))) == ["[1h ago] Unknown(5): hm"]
+@pytest.mark.parametrize("name", ["", "   ", "\u3000", "\u2800\u2800"])
+def test_a_nameless_speaker(name: str) -> None:
+    assert history_of(render(conversation([message(name, 5, "hm", age=HOUR)]))) == ["[1h ago] Unknown(5): hm"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "\u3000", "\u2800\n\u2800"])
+def test_a_blank_text(text: str) -> None:
+    assert history_of(render(conversation([message("A", 5, text, age=HOUR)]))) == ["[1h ago] A(5): [Empty message]"]
 
 
 @pytest.mark.parametrize(
