@@ -7,6 +7,7 @@
     │   └── ContentIntentMissing     4  pages would come without their text
     ├── DatabaseError                5  PostgreSQL refused
     │   ├── DatabaseUnavailable      5  no connection; worth another try
+    │   ├── ValueRefused             5  not the database's fault: it can't hold what it was given
     │   ├── ForeignDatabase          5  the schema `junkie` is somebody else's
     │   ├── SchemaMismatch           5  newer than this program, or a migration was altered
     │   └── EmbeddedServerError      5  the bundled PostgreSQL can't run here
@@ -65,6 +66,10 @@ class DatabaseError(JunkieError):
 
 class DatabaseUnavailable(DatabaseError):
     """No connection to PostgreSQL, or it was lost and did not come back."""
+
+
+class ValueRefused(DatabaseError):
+    """PostgreSQL is well, and can't hold what it was given."""
 
 
 class ForeignDatabase(DatabaseError):

@@ -51,8 +51,9 @@ async def run(
     from junkie_cli.cli.supervisor import notify, watched
     from junkie_cli.client.gateway import open_gateway
     from junkie_cli.ingest.backfill import BackfillOptions
+    from junkie_cli.ingest.mending import ServeOptions
     from junkie_cli.ingest.selection import Selection
-    from junkie_cli.ingest.serve import Serve, ServeOptions
+    from junkie_cli.ingest.serve import Serve
     from junkie_cli.ingest.sync import SyncOptions
 
     # What a `serve` of everything watches, `junkie context` takes for fresh.

@@ -141,7 +141,7 @@ class GuildView:
         change()
         after = self._rights(within)
         touched = [channel_id for channel_id, bits in before.items() if after.get(channel_id, bits) != bits]
-        if touched:
+        if touched or within is None:
             touched += self._strays
         return tuple(touched)
 

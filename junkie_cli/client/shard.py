@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 STEADY: Final = 60.0
 """Seconds after which a connection that worked counts as a success: the next failure is again the first."""
 
-CLOSE_PATIENCE: Final = 2.0
+CLOSE_PATIENCE: Final = 1.0
 """Seconds for the other side to say goodbye."""
 
 RESUME_TRIES: Final = 3

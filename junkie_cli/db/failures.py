@@ -13,7 +13,7 @@ from psycopg import AsyncConnection, conninfo, errors, pq
 
 from junkie_cli.db.conninfo import Address
 from junkie_cli.db.queries import query
-from junkie_cli.errors import DatabaseError, DatabaseUnavailable, SchemaMismatch
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable, SchemaMismatch, ValueRefused
 
 CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 """Two transactions stood in each other's way; run again, one of them goes through."""
@@ -88,7 +88,8 @@ def explain(error: psycopg.Error, address: Address) -> DatabaseError:
             hint="see whether the server is up, then run this again",
         )
     state = f" ({error.sqlstate})" if error.sqlstate else ""
-    return DatabaseError(
+    refused_value = isinstance(error, psycopg.DataError | psycopg.IntegrityError | errors.ProgramLimitExceeded)
+    return (ValueRefused if refused_value else DatabaseError)(
         f"{address.place} refused a statement{state}: {reason}",
         hint="run this again with LOG_LEVEL=DEBUG for the details",
     )

@@ -60,8 +60,8 @@ LATE: Final = timedelta(seconds=10)
 class Watcher(Protocol):
     """Who hears of messages while pages are fetched."""
 
-    def watch(self, channel_id: int) -> tuple[int, int]:
-        """Return a token that changes whenever an event of the channel may have been missed."""
+    def watch(self, channel_id: int) -> tuple[int, int] | None:
+        """Return a token that changes whenever an event of the channel may have been missed; None if all are."""
 
     def joined(self, channel_id: int, hi: int, watch: tuple[int, int]) -> None:
         """Take in that everything below `hi` was on a page that was asked for during `watch`."""

@@ -19,7 +19,7 @@ from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.writer import Batch, Deletion, Writer, Written
-from junkie_cli.errors import DatabaseError, DatabaseUnavailable
+from junkie_cli.errors import DatabaseError, ValueRefused
 from junkie_cli.ingest.live_ranges import LiveRanges
 from junkie_cli.models import Message, User
 
@@ -32,7 +32,11 @@ CAPACITY: Final = 50_000
 """How many messages may wait before creates are dropped."""
 
 RETRY_SECONDS: Final = 2.0
-CLOSE_SECONDS: Final = 3.0
+CLOSE_SECONDS: Final = 2.0
+
+
+async def _nothing() -> None:
+    """Settle nothing."""
 
 
 @dataclass(slots=True)
@@ -67,13 +71,18 @@ class _Pending:
 
 
 class LiveWriter:
-    """Takes live changes in and writes them. `on_gap` is told of a channel whose range ended in a way that REST must mend."""
+    """Takes live changes in and writes them.
+
+    `on_gap` is told of a channel whose range ended in a way that REST must mend. `settle` stores what was told of channels:
+    before their messages, since rules of `forget` go by the place, and what was missed counts from the last that was heard.
+    """
 
     def __init__(
         self,
         reader: Reader,
         writer: Writer,
         on_gap: Callable[[int], None],
+        settle: Callable[[], Awaitable[object]] = _nothing,
         *,
         capacity: int = CAPACITY,
         clock: Callable[[], float] = time.monotonic,
@@ -85,6 +94,7 @@ class LiveWriter:
         self._reader = reader
         self._writer = writer
         self._on_gap = on_gap
+        self._settle = settle
         self._capacity = capacity
         self._clock = clock
         self._sleep = sleep
@@ -117,15 +127,25 @@ class LiveWriter:
             return
         if key in self._pending.deleted:
             return
-        self._pending.messages[key] = Incoming(message, 0, live=True, nick_known=nick_known)
+        self._put(key, Incoming(message, 0, live=True, nick_known=nick_known))
         for copy in referenced:
-            self._pending.messages.setdefault(
-                Key(copy.channel_id, copy.message_id), Incoming(copy, 0, live=True, partial=True)
-            )
+            self._put(Key(copy.channel_id, copy.message_id), Incoming(copy, 0, live=True, partial=True))
         self._pending.users |= {user.user_id: user for user in users}
         if created and (claim := self.ranges.message(*key)) is not None:
             self._claim(key.channel_id, claim)
         self._wake.set()
+
+    def _put(self, key: Key, incoming: Incoming) -> None:
+        """Let a whole message, or a copy of it, wait."""
+        before = self._pending.messages.get(key)
+        if before is not None and incoming.partial:
+            # What waits says more than a copy does.
+            return
+        if before is not None and before.patch is None and not incoming.nick_known:
+            now, was = incoming.message, before.message
+            if now.author_id == was.author_id and was.author_name:
+                incoming = replace(incoming, message=replace(now, author_name=was.author_name))
+        self._pending.messages[key] = incoming
 
     def patched(self, key: Key, patch: Callable[[Message], Message]) -> None:
         """Take in an event that tells only some keys of a message."""
@@ -149,8 +169,8 @@ class LiveWriter:
             self._pending.deleted[key] = None
         self._wake.set()
 
-    def watch(self, channel_id: int) -> tuple[int, int]:
-        """Return a token that changes whenever an event of the channel may have been missed."""
+    def watch(self, channel_id: int) -> tuple[int, int] | None:
+        """Return a token that changes whenever an event of the channel may have been missed; None if all are."""
         return self.ranges.watch(channel_id)
 
     def joined(self, channel_id: int, hi: int, watch: tuple[int, int]) -> None:
@@ -194,13 +214,18 @@ class LiveWriter:
     async def _write_once(self) -> bool:
         """Write what waits; False if the database is away, and then nothing of it is lost."""
         async with self._writing:
-            pending, self._pending = self._pending, _Pending()
             self._wake.clear()
+            try:
+                await self._settle()
+            except DatabaseError as error:
+                log.warning("%s; %d messages wait", error.message, self.depth)
+                return False
+            pending, self._pending = self._pending, _Pending()
             if not pending:
                 return True
             try:
                 await self._write(pending)
-            except DatabaseUnavailable as error:
+            except DatabaseError as error:
                 log.warning("%s; %d messages wait", error.message, self.depth)
                 self._take_back(pending)
                 return False
@@ -212,9 +237,7 @@ class LiveWriter:
     async def _write(self, pending: _Pending) -> None:
         try:
             written = await self._writer.write(pending.batch(await self._reader.draw_seen(), self._clock()))
-        except DatabaseUnavailable:
-            raise
-        except DatabaseError as error:
+        except ValueRefused as error:
             # Some message of it can't be written. The others can; and no range goes on past the one that can't.
             log.warning("a batch of %d messages was refused: %s", len(pending.messages), error.message)
             for channel_id in pending.channel_ids():
@@ -227,9 +250,7 @@ class LiveWriter:
     async def _write_part(self, part: _Pending) -> None:
         try:
             self._count(await self._writer.write(part.batch(await self._reader.draw_seen(), self._clock())))
-        except DatabaseUnavailable:
-            raise
-        except DatabaseError as error:
+        except ValueRefused as error:
             log.warning("message %s can't be written: %s", next(iter(part.messages), "?"), error.message)
 
     def _count(self, written: Written) -> None:
@@ -245,7 +266,7 @@ class LiveWriter:
         since, self._pending = self._pending, pending
         for key, incoming in since.messages.items():
             if incoming.patch is None:
-                pending.messages[key] = incoming
+                self._put(key, incoming)
             else:
                 self.patched(key, incoming.patch)
         self.deleted(since.deleted)

@@ -9,7 +9,8 @@ that touches the channel, a private thread that was left and joined again, a gui
 skipped or could not be written, an event that was dropped. A RESUMED session replays what was missed and ends nothing.
 
 A short `after` page that was asked for while the channel was watched shows everything up to its upper bound; so it joins the
-live range there, and a quiet channel has no false gap.
+live range there, and a quiet channel has no false gap. Watched is only what was introduced: of a channel that the gateway
+never named (an archived thread) it would not say either that the rights there changed.
 """
 
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ class LiveRanges:
         self._open: dict[int, _Live] = {}
         self._breaks: dict[int, int] = {}
         self._all_breaks = 0
+        self._introduced: set[int] = set()
 
     def message(self, channel_id: int, message_id: int) -> Range | None:
         """Take in a new message's event; return the range that it proves, None for an id below the last one."""
@@ -69,8 +71,14 @@ class LiveRanges:
         """Say whether the next event of the channel extends a range."""
         return channel_id in self._open
 
-    def watch(self, channel_id: int) -> tuple[int, int]:
-        """Return a token that changes whenever an event of the channel may have been missed."""
+    def introduce(self, channel_id: int) -> None:
+        """Take in that from now on every break in a channel is told of."""
+        self._introduced.add(channel_id)
+
+    def watch(self, channel_id: int) -> tuple[int, int] | None:
+        """Return a token that changes whenever an event of the channel may have been missed; None if it is not watched."""
+        if channel_id not in self._introduced:
+            return None
         return self._all_breaks, self._breaks.get(channel_id, 0)
 
     def end(self, channel_ids: Iterable[int]) -> None:
@@ -78,6 +86,12 @@ class LiveRanges:
         for channel_id in channel_ids:
             self._open.pop(channel_id, None)
             self._breaks[channel_id] = self._breaks.get(channel_id, 0) + 1
+
+    def forget(self, channel_ids: Iterable[int]) -> None:
+        """End the ranges of channels that are not watched any more."""
+        for channel_id in channel_ids:
+            self.end([channel_id])
+            self._introduced.discard(channel_id)
 
     def end_all(self) -> None:
         """End every range: a new session."""

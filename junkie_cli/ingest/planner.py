@@ -43,7 +43,7 @@ def walk(view: View, goal: Goal) -> Walk:
     if view.last_id < goal.floor:
         return
     front = _Front(view, goal)
-    if view.covered and view.last_id not in view.covered:
+    if view.covered and (goal.look or view.last_id not in view.covered):
         yield from _catch_up(front)
     if not front.view.covered:
         yield InitialFetchBegins()
@@ -102,7 +102,7 @@ def _catch_up(front: _Front) -> Generator[Action, Any, None]:
     view, goal = front.view, front.goal
     top = view.covered.top
     assert top is not None
-    if top.hi > view.last_id:
+    if top.hi > view.last_id and not goal.look:
         # The last id lies in a gap below a range that live events opened: deepening closes it.
         return
     newest = top.hi - 1
@@ -115,7 +115,7 @@ def _catch_up(front: _Front) -> Generator[Action, Any, None]:
         if claim is None:
             return
         front.claimed(claim, ids)
-        if len(ids) < request.limit or claim.hi > view.last_id:
+        if len(ids) < request.limit or (claim.hi > view.last_id and not goal.look):
             return
         after = ids[0]
 

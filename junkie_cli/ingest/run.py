@@ -58,9 +58,10 @@ _CLOCKS_DIFFER: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What the user asked of any run."""
+    """What the user asked of any run. Not `strict`, what was named and is not there any more is passed over."""
 
     selection: Selection = field(default_factory=Selection)
+    strict: bool = True
     concurrency: int = 4
     allow_empty_content: bool = False
     on_delete: Literal["purge", "keep"] = "purge"
@@ -122,7 +123,7 @@ async def discover(
     """
     if not discord.content_intent and not options.allow_empty_content:
         raise content_intent_missing()
-    found = await find(discord, places, options.selection, emit)
+    found = await find(discord, places, options.selection, emit, strict=options.strict)
     if store:
         await found.store(places)
     return found

@@ -3,6 +3,7 @@
 `--channel` takes a channel with its threads; DM channels are reached only that way, since Discord doesn't list them to bots.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from junkie_cli import reference
 from junkie_cli.client.discovery import ListKey
 from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
-from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound
+from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, ConfigError, TokenRejected, UsageError
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
 from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
 from junkie_cli.reference import Asked, Known, Label, Wanted
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from junkie_cli.client.discovery import GuildInventory
     from junkie_cli.client.session import DiscordClient
 
+
+log = logging.getLogger(__name__)
 
 LABELS: Final[Mapping[Wanted, Label]] = MappingProxyType(
     {Wanted.GUILD: Label("--guild"), Wanted.CHANNEL: Label("--channel"), Wanted.PLACE: Label("--exclude")}
@@ -134,8 +137,10 @@ def _added(selection: Selection, found: Iterable[tuple[Wanted, int]]) -> Selecti
     )
 
 
-async def find(discord: "DiscordClient", places: Places, selection: Selection, emit: Emit) -> Found:
-    """List what the bot can see and the selection wants.
+async def find(
+    discord: "DiscordClient", places: Places, selection: Selection, emit: Emit, *, strict: bool = True
+) -> Found:
+    """List what the bot can see and the selection wants. Not `strict`, what is named and is not there is passed over.
 
     Lists of archived threads are walked only as far as they are new; the older threads are known from the archive.
 
@@ -144,8 +149,7 @@ async def find(discord: "DiscordClient", places: Places, selection: Selection, e
     """
     assert not selection.named
     found = Found()
-    label = selection.labels[Wanted.CHANNEL]
-    named = [await _named_channel(discord, channel_id, label) for channel_id in sorted(selection.channels)]
+    named = await _named_channels(discord, selection, strict=strict)
     for single in named:
         if single.channel.guild_id is None and not selection.excludes(single.channel):
             found.channels.append(single.channel)
@@ -155,7 +159,7 @@ async def find(discord: "DiscordClient", places: Places, selection: Selection, e
     if not selection.channels or any(one.channel.guild_id is not None for one in named):
         guilds = await discord.guilds()
         found.member_of = [guild.guild_id for guild in guilds]
-        for guild in _wanted_guilds(guilds, selection, named):
+        for guild in _wanted_guilds(guilds, selection, named, strict=strict):
             emit(DiscoveryBegan(guild.name))
             try:
                 inventory = await discord.discover(guild, threads=selection.threads, cursors=cursors)
@@ -232,6 +236,21 @@ def _known_threads(threads: Iterable[Channel], listed: Sequence[FoundChannel]) -
     return known
 
 
+async def _named_channels(discord: "DiscordClient", selection: Selection, *, strict: bool) -> list[FoundChannel]:
+    label = selection.labels[Wanted.CHANNEL]
+    named: list[FoundChannel] = []
+    for channel_id in sorted(selection.channels):
+        try:
+            named.append(await _named_channel(discord, channel_id, label))
+        except TokenRejected:
+            raise
+        except (UsageError, ConfigError) as error:
+            if strict:
+                raise
+            log.warning("%s", error.message)
+    return named
+
+
 async def _named_channel(discord: "DiscordClient", channel_id: int, label: Label) -> FoundChannel:
     try:
         found = await discord.channel(channel_id)
@@ -251,9 +270,11 @@ async def _named_channel(discord: "DiscordClient", channel_id: int, label: Label
     return found
 
 
-def _wanted_guilds(guilds: Sequence[Guild], selection: Selection, named: Sequence[FoundChannel]) -> list[Guild]:
-    """Return the guilds to list. Raises UsageError or ConfigError for one that the bot is not in."""
-    if missing := selection.guilds - {guild.guild_id for guild in guilds}:
+def _wanted_guilds(
+    guilds: Sequence[Guild], selection: Selection, named: Sequence[FoundChannel], *, strict: bool
+) -> list[Guild]:
+    """Return the guilds to list. Raises UsageError or ConfigError for one that the bot is not in, if `strict`."""
+    if strict and (missing := selection.guilds - {guild.guild_id for guild in guilds}):
         label = selection.labels[Wanted.GUILD]
         raise label.error(f"the bot is not in guild {min(missing)}", "invite it, or correct the id")
     holding = {one.channel.guild_id for one in named}

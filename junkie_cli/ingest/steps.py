@@ -153,8 +153,8 @@ class Goal:
 
     `floor` is the lowest wanted id (never below the channel's own), `target` the number of newest messages (None: all),
     `batch` the messages per iteration and lane, `max_iterations` the bound for deepening (None: none), `deepen` False leaves gaps
-    below the newest covered id alone. Up to `lanes` ranges are fetched side by side. `page_limit` is Discord's; only tests
-    lower it.
+    below the newest covered id alone. Up to `lanes` ranges are fetched side by side. With `look`, what is newer than the
+    newest covered id is asked for even where nothing newer is known. `page_limit` is Discord's; only tests lower it.
     """
 
     floor: int
@@ -163,6 +163,7 @@ class Goal:
     max_iterations: int | None = None
     deepen: bool = True
     lanes: int = 1
+    look: bool = False
     page_limit: int = PAGE_LIMIT
 
 

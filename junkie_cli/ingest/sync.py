@@ -54,9 +54,14 @@ class _Prepared:
 
 @dataclass(slots=True)
 class SyncPlan:
-    """What sync wants of channels. `visits` says up to when all threads born in a guild were worked on."""
+    """What sync wants of channels. `visits` says up to when all threads born in a guild were worked on.
+
+    With `look`, newer messages are asked for where none are known, too: a page that says so joins what is heard live. The
+    first message in an archived thread comes with news of the thread, so that there it need not be asked.
+    """
 
     options: SyncOptions
+    look: bool = False
     visits: Mapping[int, datetime] = field(default_factory=dict)
 
     @property
@@ -73,9 +78,10 @@ class SyncPlan:
         floor = state.covered.ranges[0].lo
         last_id = max(channel.last_message_id or 0, top.hi - 1)
         extent = Extent(options.since or 0, options.limit) if options.reconcile else None
-        if extent is None and state.covered.covers(floor, last_id + 1):
+        look = self.look and channel.archived_at is None
+        if extent is None and not look and state.covered.covers(floor, last_id + 1):
             return None
-        return Task(Goal(floor), last_id, extent)
+        return Task(Goal(floor, look=look), last_id, extent)
 
     def outcome(self, run: ChannelRun) -> Outcome:
         """Say that what was wanted is done."""
@@ -135,7 +141,7 @@ async def sync(
         emit(event)
 
     places = Places(database)
-    plan = SyncPlan(options)
+    plan = SyncPlan(options, look=watcher is not None)
 
     async def prepare() -> _Prepared:
         plan.visits = await places.visits()

@@ -1,12 +1,15 @@
 """What the gateway tells, on its way into the archive, and what of it REST must mend.
 
-Messages go to the live writer. Places (guilds, channels, threads, rights) are stored by `settle`, in the order in which they
-were told. Whatever ends a live range is listed as a need: a channel, a guild, or everything.
+Messages go to the live writer; guilds, channels, threads and rights wait in `told`. Whatever ends a live range is listed as
+a need: a channel, a guild, or everything; and put on record, since edits and deletions may have been missed.
+
+Of a channel that nobody introduced it is not known what it belongs to, and so neither whether it is wanted nor whether
+`forget` has a rule for it. Its messages are left to REST, which asks for the channel first.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +19,6 @@ from junkie_cli.client.live_events import (
     ChannelSeen,
     GuildAvailable,
     GuildGone,
-    GuildSeen,
     LiveEvent,
     MessagesDeleted,
     MessageSeen,
@@ -25,10 +27,10 @@ from junkie_cli.client.live_events import (
     Skipped,
 )
 from junkie_cli.client.payload import patched
-from junkie_cli.db.places import Places
 from junkie_cli.db.reconcile import Key
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.ingest.selection import Selection
+from junkie_cli.ingest.told import Told
 from junkie_cli.models import Channel, FoundChannel
 
 log = logging.getLogger(__name__)
@@ -61,22 +63,24 @@ class Needs:
 
 
 class Watch:
-    """Takes the gateway's events in. `take` never waits; `settle` stores what was told of places.
+    """Takes the gateway's events in; `take` never waits.
 
-    `newborn` are channels that were made while we listened: nothing of them lies before.
+    `told` is what was told of places. `newborn` are channels that were made while we listened: nothing of them lies before.
+    `unavailable` are wanted guilds of which nothing is told for a while, with their shards.
     """
 
     def __init__(self, selection: Selection, live: LiveWriter, needs: Needs, wake: Callable[[], None]) -> None:
         self.needs = needs
         self.skipped = 0
         self.newborn: set[int] = set()
+        self.unavailable: dict[int, int] = {}
+        self.told = Told(self._wants, wake)
         self._selection = selection
         self._live = live
-        self._wake = wake
         self._channels: dict[int, FoundChannel] = {}
         self._heard: dict[int, tuple[int, int | None]] = {}
-        self._told: list[LiveEvent] = []
-        self._settling = asyncio.Lock()
+        self._guilds: dict[int, int] = {}
+        self._out_of_reach: set[int] = set()
 
     def take(self, event: LiveEvent) -> None:
         """Take an event in."""
@@ -84,12 +88,10 @@ class Watch:
             case MessageSeen():
                 self._message(event)
             case MessagesDeleted(guild_id=guild_id, channel_id=channel_id, message_ids=message_ids):
-                if self._wanted(channel_id, guild_id):
+                if self._is_wanted(channel_id, guild_id) and self._belongs(channel_id):
                     self._live.deleted(Key(channel_id, message_id) for message_id in message_ids)
-            case SessionBegan(shard_id=shard_id):
-                self._end(self._of_shard(shard_id))
-                self.needs.add(everything=True)
-                self._tell(event)
+            case SessionBegan():
+                self._begin(event)
             case SessionResumed():
                 log.info("the gateway session goes on; nothing was missed")
             case Skipped():
@@ -97,37 +99,57 @@ class Watch:
             case _:
                 self._place(event)
 
-    async def settle(self, places: Places) -> None:
-        """Store what was told of places since the last call. Raises DatabaseError; then it is stored by the next call."""
-        async with self._settling:
-            while self._told:
-                await self._store(self._told[0], places)
-                self._told.pop(0)
+    def missed(self, channel_id: int) -> None:
+        """Take in that an event of a channel was missed, for which its range was ended."""
+        self.told.miss([channel_id])
+        self.needs.add(channels=[channel_id])
+
+    def introduce(self, found: FoundChannel | None, channel_id: int) -> None:
+        """Take in what REST says of a channel that nobody introduced; None if it can't be had."""
+        if found is None:
+            self._out_of_reach.add(channel_id)
+        else:
+            self._remember(self._guilds.get(found.channel.guild_id or 0, 0), [found])
+
+    def unknown(self, channel_ids: Iterable[int]) -> list[int]:
+        """Return the channels of that list that nobody introduced, and that REST may know."""
+        return [each for each in channel_ids if each not in self._channels and each not in self._out_of_reach]
+
+    def guild_of(self, place_id: int) -> int | None:
+        """Return the guild that this is, or that a channel is in; None for neither."""
+        if place_id in self._guilds:
+            return place_id
+        known = self._channels.get(place_id)
+        return None if known is None else known.channel.guild_id
 
     def known(self, channel_ids: Iterable[int]) -> list[FoundChannel]:
         """Return the channels of that list of which the gateway has told, and that may be read and are wanted."""
         found = [self._channels[channel_id] for channel_id in channel_ids if channel_id in self._channels]
         return [one for one in found if one.channel.holds_messages and one.access.readable and self._wants(one.channel)]
 
-    def heard_of(self, guild_ids: Container[int] | None) -> list[int]:
-        """Return the channels of these guilds (None: of any) of which the gateway has told."""
-        return [
-            channel_id
-            for channel_id, found in self._channels.items()
-            if guild_ids is None or found.channel.guild_id in guild_ids
-        ]
-
     def parent_of(self, channel: Channel) -> Channel | None:
         """Return the channel that a thread hangs under, if it is known."""
         parent = self._channels.get(channel.parent_id) if channel.parent_id is not None else None
         return None if parent is None else parent.channel
+
+    def _begin(self, session: SessionBegan) -> None:
+        self._end(self._of_shard(session.shard_id))
+        self.told.miss_any()
+        self._out_of_reach.clear()
+        of_others = {guild: shard for guild, shard in self.unavailable.items() if shard != session.shard_id}
+        awaited = {guild_id: session.shard_id for guild_id in session.guild_ids if self._wants_guild(guild_id)}
+        self.unavailable = of_others | awaited
+        self.needs.add(everything=True)
 
     # messages
 
     def _message(self, event: MessageSeen) -> None:
         message = event.parsed.message
         channel_id = message.channel_id
-        if not self._wanted(channel_id, event.guild_id):
+        if not self._is_wanted(channel_id, event.guild_id):
+            return
+        if not self._is_known(channel_id):
+            self._ask_for(channel_id, event.guild_id)
             return
         self._heard[channel_id] = event.shard_id, event.guild_id
         if event.partial is not None:
@@ -135,7 +157,13 @@ class Watch:
             self._live.patched(key, partial(patched, partial=event.partial))
             return
         opens = event.created and not self._live.ranges.is_open(channel_id)
-        self._live.message(message, created=event.created, users=event.parsed.users, referenced=event.parsed.referenced)
+        self._live.message(
+            message,
+            created=event.created,
+            nick_known=event.nick_known,
+            users=event.parsed.users,
+            referenced=event.parsed.referenced,
+        )
         if opens:
             # What lies between the archive and the first event that is heard, only REST can tell.
             self.needs.add(channels=[channel_id])
@@ -158,40 +186,71 @@ class Watch:
     def _place(self, event: LiveEvent) -> None:
         match event:
             case GuildAvailable(guild=guild, channels=channels):
-                self._end(self._of_guild(guild.guild_id))
+                self._forget(self._of_guild(guild.guild_id))
+                self.unavailable.pop(guild.guild_id, None)
+                self._guilds[guild.guild_id] = event.shard_id
                 self._remember(event.shard_id, channels)
-                self.needs.add(guilds=[guild.guild_id])
-            case GuildGone(guild_id=guild_id):
-                self._end(self._of_guild(guild_id))
+                self._need_guild(guild.guild_id)
+            case GuildGone(guild_id=guild_id, unavailable=unavailable):
+                self._forget(self._of_guild(guild_id))
+                if unavailable and self._wants_guild(guild_id):
+                    self.unavailable[guild_id] = event.shard_id
+                else:
+                    self.unavailable.pop(guild_id, None)
+                    self._guilds.pop(guild_id, None)
             case ChannelSeen(found=found, new=new):
                 self._remember(event.shard_id, [found])
                 if new and found.channel.holds_messages:
                     self.newborn.add(found.channel.channel_id)
                     self.needs.add(channels=[found.channel.channel_id])
             case ChannelGone(channel_id=channel_id):
+                self._forget([channel_id])
+                self.newborn.discard(channel_id)
+            case AccessChanged(guild_id=guild_id, channel_id=None):
+                self._end(self._of_guild(guild_id))
+                self._need_guild(guild_id)
+            case AccessChanged(channel_id=int(channel_id)):
                 self._end([channel_id])
-                self._channels.pop(channel_id, None)
-            case AccessChanged(guild_id=guild_id, channel_id=channel_id):
-                self._end(self._of_guild(guild_id) if channel_id is None else [channel_id])
-                if channel_id is None:
-                    self.needs.add(guilds=[guild_id])
-                else:
-                    self._set_access(event)
-                    self.needs.add(channels=[channel_id])
+                self._access_changed(event, channel_id)
+                return
             case _:
                 pass
-        self._tell(event)
+        self.told.tell(event)
 
-    def _set_access(self, event: AccessChanged) -> None:
-        assert event.channel_id is not None
-        known = self._channels.get(event.channel_id)
-        if known is not None and event.access is not None:
-            self._channels[event.channel_id] = FoundChannel(known.channel, event.access)
+    def _access_changed(self, event: AccessChanged, channel_id: int) -> None:
+        if (known := self._channels.get(channel_id)) is None:
+            self._out_of_reach.discard(channel_id)
+            self._ask_for(channel_id, event.guild_id)
+            return
+        if event.access is not None and event.access != known.access:
+            found = self._channels[channel_id] = FoundChannel(known.channel, event.access)
+            self.told.tell(ChannelSeen(event.shard_id, found, new=False))
+        self.needs.add(channels=[channel_id])
+
+    def _ask_for(self, channel_id: int, guild_id: int | None) -> None:
+        """Have REST introduce a channel, if it may be wanted."""
+        if guild_id is not None and self._wants_guild(guild_id):
+            self.needs.add(channels=[channel_id])
+
+    def _need_guild(self, guild_id: int) -> None:
+        if self._wants_guild(guild_id):
+            self.needs.add(guilds=[guild_id])
 
     def _remember(self, shard_id: int, channels: Iterable[FoundChannel]) -> None:
         for found in channels:
-            self._channels[found.channel.channel_id] = found
-            self._heard[found.channel.channel_id] = shard_id, found.channel.guild_id
+            channel_id = found.channel.channel_id
+            self._channels[channel_id] = found
+            self._heard[channel_id] = shard_id, found.channel.guild_id
+            self._live.ranges.introduce(channel_id)
+
+    def _forget(self, channel_ids: Iterable[int]) -> None:
+        """Take in that nothing more is told of channels, or that what was told of them holds no more."""
+        channel_ids = list(channel_ids)
+        self.told.miss(channel_ids)
+        for channel_id in channel_ids:
+            self._live.ranges.forget([channel_id])
+            self._channels.pop(channel_id, None)
+            self._heard.pop(channel_id, None)
 
     def _of_guild(self, guild_id: int) -> list[int]:
         """Return the channels of a guild, those too that nobody introduced before their first message."""
@@ -200,49 +259,29 @@ class Watch:
     def _of_shard(self, shard_id: int) -> list[int]:
         return [channel_id for channel_id, (shard, _) in self._heard.items() if shard == shard_id]
 
-    def _tell(self, event: LiveEvent) -> None:
-        self._told.append(event)
-        self._wake()
-
-    async def _store(self, event: LiveEvent, places: Places) -> None:
-        match event:
-            case SessionBegan():
-                await places.note_unwatched()
-            case GuildAvailable(guild=guild, roles=roles, channels=channels):
-                wanted = [found for found in channels if self._wants(found.channel)]
-                await places.store([guild], roles, [f.channel for f in channels], _reasons(wanted))
-            case GuildSeen(guild=guild, roles=roles):
-                await places.store([guild], roles, [], {})
-            case ChannelSeen(found=found):
-                reasons = _reasons([found]) if self._wants(found.channel) else {}
-                await places.store([], [], [found.channel], reasons)
-            case ChannelGone(channel_id=channel_id):
-                await places.mark_gone(channel_id)
-            case GuildGone(guild_id=guild_id, unavailable=False):
-                await places.mark_guild_gone(guild_id)
-            case AccessChanged(channel_id=int(channel_id), access=access) if access is not None:
-                if (
-                    not access.readable
-                    and channel_id in self._channels
-                    and self._wants(self._channels[channel_id].channel)
-                ):
-                    await places.mark_unreadable(channel_id, access.reason)
-            case _:
-                pass
-
     # what is wanted
 
-    def _wanted(self, channel_id: int, guild_id: int | None) -> bool:
+    def _is_wanted(self, channel_id: int, guild_id: int | None) -> bool:
+        """Say whether a channel is wanted, or may be where nobody introduced it."""
         known = self._channels.get(channel_id)
         if known is not None:
             return self._wants(known.channel)
+        if channel_id in self._selection.exclude:
+            return False
+        # Direct messages are archived only where they are named.
+        return channel_id in self._selection.channels or (guild_id is not None and self._wants_guild(guild_id))
+
+    def _is_known(self, channel_id: int) -> bool:
+        """Say whether it is known what a channel belongs to, as far as that matters."""
+        return channel_id in self._channels or channel_id in self._selection.channels
+
+    def _belongs(self, channel_id: int) -> bool:
+        """Say whether what happens in a channel that may be wanted is wanted."""
+        return self._is_known(channel_id) or self._selection == Selection()
+
+    def _wants_guild(self, guild_id: int) -> bool:
         selection = self._selection
-        if guild_id is None:
-            # Direct messages are archived only where they are named.
-            return channel_id in selection.channels
-        named = not selection.channels or channel_id in selection.channels
-        in_guild = not selection.guilds or guild_id in selection.guilds
-        return named and in_guild and selection.exclude.isdisjoint({channel_id, guild_id})
+        return guild_id not in selection.exclude and (not selection.guilds or guild_id in selection.guilds)
 
     def _wants(self, channel: Channel) -> bool:
         selection = self._selection
@@ -256,16 +295,10 @@ class Watch:
         return not selection.excludes(channel, None if parent is None else parent.parent_id)
 
     def _end(self, channel_ids: Iterable[int]) -> None:
-        self._live.ranges.end(list(channel_ids))
+        ended = list(channel_ids)
+        self.told.miss(ended)
+        self._live.ranges.end(ended)
 
     def _lose(self, channel_ids: Iterable[int]) -> None:
         for channel_id in list(channel_ids):
             self._live.lost(channel_id)
-
-
-def _reasons(channels: Iterable[FoundChannel]) -> dict[int, str | None]:
-    return {
-        found.channel.channel_id: None if found.access.readable else found.access.reason
-        for found in channels
-        if found.channel.holds_messages
-    }

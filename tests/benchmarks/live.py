@@ -8,7 +8,8 @@ from junkie_cli.client.gateway import open_gateway
 from junkie_cli.client.session import open_client
 from junkie_cli.db.workers import present
 from junkie_cli.ingest.backfill import BackfillOptions
-from junkie_cli.ingest.serve import Serve, ServeOptions
+from junkie_cli.ingest.mending import ServeOptions
+from junkie_cli.ingest.serve import Serve
 from junkie_cli.ingest.sync import SyncOptions
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.setting import archive, discord

@@ -11,7 +11,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Key
 from junkie_cli.db.writer import Batch, Writer, Written, page_batch
-from junkie_cli.errors import DatabaseError, DatabaseUnavailable
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable, ValueRefused
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.models import Message, Page, PageRequest
 from tests.truth import archived, coverage
@@ -66,7 +66,7 @@ class Unreliable:
         if self.failures:
             raise self.failures.pop(0)
         if self.refuses(batch):
-            raise DatabaseError("refused")
+            raise ValueRefused("refused")
         return await self._writer.write(batch)
 
 

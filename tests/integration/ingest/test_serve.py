@@ -12,10 +12,11 @@ from junkie_cli.client.session import open_client
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.workers import present
 from junkie_cli.emulator.permissions import Right
-from junkie_cli.ingest import serve as serving
+from junkie_cli.ingest import mending, serve
 from junkie_cli.ingest.backfill import BackfillOptions
+from junkie_cli.ingest.mending import ServeOptions
 from junkie_cli.ingest.selection import Selection
-from junkie_cli.ingest.serve import Serve, ServeOptions
+from junkie_cli.ingest.serve import Serve
 from junkie_cli.ingest.sync import SyncOptions
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import PATIENCE, Scene
@@ -25,8 +26,9 @@ from tests.truth import archived, assert_claims_hold, assert_equals_truth, cover
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Needs are gathered and retried in moments, as nothing here takes longer."""
-    monkeypatch.setattr(serving, "SETTLE_SECONDS", 0.05)
-    monkeypatch.setattr(serving, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(mending, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(mending, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(serve, "RETRY_SECONDS", 0.2)
 
 
 @asynccontextmanager

@@ -9,8 +9,32 @@ from junkie_cli.ingest.live_ranges import LiveRanges
 CHANNEL = 1
 
 
-def test_the_first_event_opens_and_later_ones_extend() -> None:
+def watched() -> LiveRanges:
     live = LiveRanges()
+    live.introduce(CHANNEL)
+    return live
+
+
+def token(live: LiveRanges) -> tuple[int, int]:
+    watch = live.watch(CHANNEL)
+    assert watch is not None
+    return watch
+
+
+def test_what_nobody_introduced_is_not_watched() -> None:
+    live = LiveRanges()
+    assert live.watch(CHANNEL) is None
+    live.introduce(CHANNEL)
+    before = token(live)
+    live.forget([CHANNEL])
+    assert live.watch(CHANNEL) is None
+    live.introduce(CHANNEL)
+    assert live.join(CHANNEL, 50, before) is None
+    assert not live.is_open(CHANNEL)
+
+
+def test_the_first_event_opens_and_later_ones_extend() -> None:
+    live = watched()
     assert live.message(CHANNEL, 10) == Range(10, 11)
     assert live.message(CHANNEL, 20) == Range(11, 21)
     assert live.message(CHANNEL, 15) is None
@@ -18,7 +42,7 @@ def test_the_first_event_opens_and_later_ones_extend() -> None:
 
 
 def test_an_end_opens_anew() -> None:
-    live = LiveRanges()
+    live = watched()
     live.message(CHANNEL, 10)
     live.end([CHANNEL])
     assert live.message(CHANNEL, 20) == Range(20, 21)
@@ -27,23 +51,23 @@ def test_an_end_opens_anew() -> None:
 
 
 def test_a_page_joins_a_quiet_channel() -> None:
-    live = LiveRanges()
-    assert live.join(CHANNEL, 50, live.watch(CHANNEL)) is None
+    live = watched()
+    assert live.join(CHANNEL, 50, token(live)) is None
     assert live.message(CHANNEL, 60) == Range(50, 61)
 
 
 def test_a_page_joins_what_events_opened_while_it_was_on_its_way() -> None:
-    live = LiveRanges()
-    watch = live.watch(CHANNEL)
+    live = watched()
+    watch = token(live)
     live.message(CHANNEL, 60)
     assert live.join(CHANNEL, 50, watch) == Range(50, 60)
     assert live.message(CHANNEL, 70) == Range(61, 71)
 
 
 def test_a_page_that_was_asked_for_before_a_break_joins_nothing() -> None:
-    live = LiveRanges()
+    live = watched()
     for channels in ([CHANNEL], None):
-        watch = live.watch(CHANNEL)
+        watch = token(live)
         if channels is None:
             live.end_all()
         else:
@@ -61,7 +85,7 @@ def test_a_page_that_was_asked_for_before_a_break_joins_nothing() -> None:
 )
 def test_what_is_claimed_was_told_or_shown(script: list[str]) -> None:
     """Messages are missed only between a break and the next event; pages show all that was posted when they were asked for."""
-    live = LiveRanges()
+    live = watched()
     posted: list[int] = []
     held: set[int] = set()
     covered = Coverage()
@@ -80,7 +104,7 @@ def test_what_is_claimed_was_told_or_shown(script: list[str]) -> None:
             live.end([CHANNEL])
             broken = True
         elif step == "ask" and posted and not broken:
-            asked = live.watch(CHANNEL), list(posted)
+            asked = token(live), list(posted)
         elif step == "answer" and asked is not None:
             watch, page = asked
             held |= set(page)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from junkie_cli.client.live_events import (
 )
 from junkie_cli.client.payload import Parsed
 from junkie_cli.coverage import Coverage
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable, ValueRefused
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.watch import Needs, Watch
@@ -40,17 +42,42 @@ def message(message_id: int, channel_id: int = CHANNEL, shard_id: int = 0) -> Me
 class Setting:
     def __init__(self, selection: Selection | None = None, capacity: int = 100) -> None:
         self.needs = Needs()
+        self.stored: list[tuple[Any, ...]] = []
+        self.failures: list[DatabaseError] = []
         self.live = LiveWriter(
             None,  # type: ignore[arg-type]  # nothing is written here
             None,  # type: ignore[arg-type]
-            lambda channel_id: self.needs.add(channels=[channel_id]),
+            self._missed,
             capacity=capacity,
         )
         self.watch = Watch(selection or Selection(), self.live, self.needs, lambda: None)
 
+    def _missed(self, channel_id: int) -> None:
+        self.watch.missed(channel_id)
+
     def take(self, *told: LiveEvent) -> None:
         for event in told:
             self.watch.take(event)
+
+    async def settled(self) -> list[tuple[Any, ...]]:
+        """Settle, and return what was stored, in order."""
+        stored = self.stored = []
+        await self.watch.told.settle(self)  # type: ignore[arg-type]  # it stands for the places
+        return stored
+
+    async def note_unwatched(self, channel_ids: set[int] | None) -> None:
+        self.stored.append(("unwatched", channel_ids))
+
+    async def store(self, _guilds: Any, _roles: Any, _channels: Any, reasons: dict[int, str | None]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.stored.append(("store", reasons))
+
+    async def mark_gone(self, channel_id: int) -> None:
+        self.stored.append(("gone", channel_id))
+
+    async def mark_guild_gone(self, guild_id: int) -> None:
+        self.stored.append(("left", guild_id))
 
     def claims(self, channel_id: int = CHANNEL) -> Coverage:
         return self.live._pending.claims.get(channel_id, Coverage())
@@ -73,11 +100,14 @@ BREAKS: Sequence[Any] = [
         [GuildGone(0, GUILD, unavailable=True), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),))],
         id="an unavailable guild",
     ),
-    pytest.param([GuildGone(0, GUILD, unavailable=False)], id="a guild that was left"),
+    pytest.param(
+        [GuildGone(0, GUILD, unavailable=False), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),))],
+        id="a guild that was left",
+    ),
     pytest.param([Skipped(0, CHANNEL, "MESSAGE_CREATE", "nonsense")], id="a skipped payload"),
     pytest.param([Skipped(0, None, "MESSAGE_CREATE", "nonsense", guild_id=GUILD)], id="one of the guild"),
     pytest.param([Skipped(0, None, "MESSAGE_CREATE", "nonsense")], id="one of who knows where"),
-    pytest.param([ChannelGone(0, CHANNEL, GUILD)], id="a deleted channel"),
+    pytest.param([ChannelGone(0, CHANNEL, GUILD), ChannelSeen(0, found(), new=False)], id="a deleted channel"),
 ]
 
 
@@ -96,7 +126,7 @@ def test_a_private_thread_that_was_left_and_joined_again(setting: Setting) -> No
 
 def test_a_dropped_event_ends_a_range() -> None:
     setting = Setting(capacity=1)
-    setting.take(message(10_000), message(10_010))
+    setting.take(ChannelSeen(0, found(), new=False), message(10_000), message(10_010))
     assert setting.claims() == Coverage.of([(10_000, 10_001)])
     assert not setting.live.ranges.is_open(CHANNEL)
     assert setting.needs.channels == {CHANNEL}
@@ -171,12 +201,118 @@ async def test_places_are_stored_once_and_in_order_however_many_ask_for_it(setti
     stored: list[int] = []
 
     class Places:
+        async def note_unwatched(self, channel_ids: set[int] | None) -> None:
+            assert channel_ids == {CHANNEL, THREAD, OTHER}
+
         async def mark_gone(self, channel_id: int) -> None:
             await asyncio.sleep(0)
             stored.append(channel_id)
 
-    setting.watch._told.clear()
+    setting.watch.told._events.clear()
+    setting.watch.told._missed_any = False
     setting.take(*(ChannelGone(0, channel_id, GUILD) for channel_id in (CHANNEL, THREAD, OTHER)))
     places: Any = Places()
-    await asyncio.gather(*(setting.watch.settle(places) for _ in range(3)))
+    await asyncio.gather(*(setting.watch.told.settle(places) for _ in range(3)))
     assert stored == [CHANNEL, THREAD, OTHER]
+
+
+async def test_what_waits_is_bounded_by_the_places_however_often_something_is_told(setting: Setting) -> None:
+    await setting.settled()
+    for turn in range(1000):
+        channel = replace(found(), channel=replace(found().channel, name=f"name {turn}"))
+        setting.take(
+            ChannelSeen(0, channel, new=False), GuildGone(0, 9, unavailable=False), ChannelGone(0, OTHER, GUILD)
+        )
+    assert [what for what, *_ in await setting.settled()] == ["unwatched", "store", "left", "gone"]
+    assert not await setting.settled()
+
+
+async def test_something_missed_is_on_record_before_anything_that_was_told_later(setting: Setting) -> None:
+    assert (await setting.settled())[0] == ("unwatched", None)
+    for event in (
+        AccessChanged(0, GUILD, CHANNEL, Access(readable=True)),
+        Skipped(0, CHANNEL, "MESSAGE_UPDATE", "nonsense"),
+        ChannelGone(0, CHANNEL, GUILD),
+    ):
+        setting.take(event)
+        assert (await setting.settled())[0] == ("unwatched", {CHANNEL})
+    setting.take(ChannelSeen(0, found(), new=False), GuildGone(0, GUILD, unavailable=True))
+    assert ("unwatched", {CHANNEL, THREAD, OTHER}) in await setting.settled()
+
+
+async def test_a_right_that_came_back_is_on_record(setting: Setting) -> None:
+    await setting.settled()
+    setting.take(AccessChanged(0, GUILD, CHANNEL, Access(readable=False, reason="lacks View Channel")))
+    assert ("store", {CHANNEL: "lacks View Channel"}) in await setting.settled()
+    setting.take(AccessChanged(0, GUILD, CHANNEL, Access(readable=True)))
+    assert ("store", {CHANNEL: None}) in await setting.settled()
+
+
+async def test_what_can_not_be_stored_holds_nothing_up(setting: Setting) -> None:
+    await setting.settled()
+    setting.take(ChannelSeen(0, found(), new=False), ChannelGone(0, OTHER, GUILD))
+    setting.failures = [ValueRefused("too long")]
+    assert await setting.settled() == [("unwatched", {OTHER}), ("gone", OTHER)]
+    setting.take(ChannelSeen(0, found(), new=False))
+    setting.failures = [DatabaseUnavailable("away")]
+    with pytest.raises(DatabaseUnavailable):
+        await setting.settled()
+    assert await setting.settled() == [("store", {CHANNEL: None})]
+
+
+def test_only_wanted_guilds_are_mended() -> None:
+    setting = Setting(Selection(guilds=frozenset({GUILD})))
+    setting.take(
+        GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)),
+        GuildAvailable(0, Guild(9, "h"), (), ()),
+        AccessChanged(0, 9, None),
+        AccessChanged(0, 9, 9_000),
+        GuildGone(0, 9, unavailable=True),
+    )
+    needs = setting.needs.take()
+    assert (needs.guilds, needs.channels, setting.watch.unavailable) == ({GUILD}, set(), {})
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(exclude=frozenset({OTHER})), Selection(threads=False)])
+def test_a_channel_that_nobody_introduced_is_left_to_rest(selection: Selection) -> None:
+    """Nobody knows what it belongs to, and so whether it is wanted."""
+    setting = Setting(selection)
+    setting.take(GuildAvailable(0, Guild(GUILD, "g"), (), (found(OTHER),)))
+    setting.needs.take()
+    setting.take(message(10_000, THREAD))
+    assert (setting.live.depth, setting.needs.take().channels) == (0, {THREAD})
+    assert setting.watch.unknown([THREAD, OTHER]) == [THREAD]
+    setting.watch.introduce(found(THREAD, type_=11, parent_id=OTHER), THREAD)
+    setting.take(message(10_010, THREAD))
+    wanted = selection == Selection()
+    assert setting.live.depth == wanted
+    assert bool(setting.watch.known([THREAD])) is wanted
+
+
+def test_a_channel_that_can_not_be_had_is_asked_for_once(setting: Setting) -> None:
+    setting.take(message(10_000, 7_777))
+    setting.watch.introduce(None, 7_777)
+    assert setting.watch.unknown([7_777]) == []
+    setting.take(SessionBegan(0))
+    assert setting.watch.unknown([7_777]) == [7_777]
+
+
+def test_an_archived_thread_is_not_watched_until_the_gateway_speaks_of_it(setting: Setting) -> None:
+    """What is known from REST alone would not end with a session."""
+    live, archived = setting.live, 5_555
+    assert live.watch(archived) is None
+    setting.take(ChannelSeen(0, found(archived, type_=11, parent_id=CHANNEL), new=False))
+    watch = live.watch(archived)
+    assert watch is not None
+    live.joined(archived, 9_000, watch)
+    setting.take(SessionBegan(0), message(10_000, archived))
+    assert setting.claims(archived) == Coverage.of([(10_000, 10_001)])
+
+
+def test_guilds_of_which_nothing_is_told(setting: Setting) -> None:
+    setting.take(SessionBegan(0, (GUILD, 9)))
+    assert set(setting.watch.unavailable) == {GUILD, 9}
+    setting.take(GuildAvailable(0, Guild(GUILD, "g"), (), ()), GuildGone(0, 9, unavailable=False))
+    assert not setting.watch.unavailable
+    setting.take(GuildGone(0, GUILD, unavailable=True), SessionBegan(1, ()))
+    assert set(setting.watch.unavailable) == {GUILD}
