@@ -14,7 +14,7 @@ import typer
 
 from junkie_cli import __version__
 from junkie_cli.cli import backfill, context, db, demo, emulator, forget, serve, status, sync
-from junkie_cli.cli.output import error_line, set_up_logging
+from junkie_cli.cli.output import error_line, product, set_up_logging
 from junkie_cli.errors import INTERRUPTED, JunkieError, UsageError
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _NoArguments: type[Exception] = next(c for c in _UsageError.__subclasses__() if 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
     if wanted:
-        typer.echo(f"junkie {__version__}")
+        product(f"junkie {__version__}")
         raise typer.Exit
 
 

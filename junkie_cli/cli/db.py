@@ -1,6 +1,5 @@
 """`junkie db`: the database itself."""
 
-import asyncio
 import contextlib
 import json as json_text
 import os
@@ -151,6 +150,8 @@ async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> in
 
 async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a program on our own terminal; Ctrl-C is its business. Returns its exit code as a shell would."""
+    import asyncio
+
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
@@ -164,6 +165,8 @@ async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 async def _adopt(settings: Settings, schema: str, *, json: bool) -> int:
+    import asyncio
+
     from junkie_cli.cli import adoption
     from junkie_cli.db.adopt import adopt, find_source
     from junkie_cli.db.database import open_database

@@ -1,6 +1,5 @@
 """`junkie demo`: a real backfill of a make-believe server, with nothing set up and nothing left behind."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -62,6 +61,8 @@ def command(
 
 async def play(user: Settings, *, preset: str, window: float) -> int:
     """Set up a local Discord and a database, archive the one into the other, show the result; returns the exit code."""
+    import asyncio
+
     from junkie_cli.cli.progress import reporter
     from junkie_cli.cli.stage import stage
 

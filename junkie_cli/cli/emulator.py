@@ -1,6 +1,5 @@
 """`junkie emulator`: a local Discord for demonstrations, tests and benchmarks."""
 
-import asyncio
 import signal
 import sys
 from enum import StrEnum
@@ -60,6 +59,8 @@ def emulator(
         world = generate(seed, preset)
     except ValueError as error:
         raise UsageError(str(error), hint="see `junkie emulator --help`") from error
+    import asyncio
+
     try:
         asyncio.run(_serve(world, limits=limits, latency_ms=latency, port=port, exit_with_parent=exit_with_parent))
     except OSError as error:
@@ -67,7 +68,15 @@ def emulator(
 
 
 async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: int, exit_with_parent: bool) -> None:
+    import asyncio
+
     from junkie_cli.emulator.server import running  # aiohttp only when it runs
+
+    class Leash(asyncio.Protocol):
+        """Stops the emulator when nobody holds the other end any more."""
+
+        def connection_lost(self, _error: Exception | None) -> None:
+            stopped.set()
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -75,7 +84,7 @@ async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: i
         loop.add_signal_handler(number, stopped.set)
     if exit_with_parent:
         # However whoever started us ends, the kernel closes the pipe's other end.
-        await loop.connect_read_pipe(lambda: _Leash(stopped), sys.stdin)
+        await loop.connect_read_pipe(Leash, sys.stdin)
     async with running(world, limits=limits, latency_ms=latency_ms, port=port) as emulator:
         emulator.control.warm()
         sys.stdout.write(f"export DISCORD_API_URL={emulator.api_url}\nexport DISCORD_TOKEN={emulator.token}\n")
@@ -83,13 +92,3 @@ async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: i
         messages = sum(len(channel.messages) for channel in world.channels.values())
         sys.stderr.write(f"{len(world.channels)} channels, {messages:,} messages. Ctrl-C stops the emulator.\n")
         await stopped.wait()
-
-
-class _Leash(asyncio.Protocol):
-    """Stops the emulator when nobody holds the other end any more."""
-
-    def __init__(self, stopped: asyncio.Event) -> None:
-        self._stopped = stopped
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._stopped.set()

@@ -1,8 +1,10 @@
 """Numbers and times in words."""
 
 from math import ceil, floor
+from typing import TYPE_CHECKING
 
-from junkie_cli.ingest.estimate import Left
+if TYPE_CHECKING:
+    from junkie_cli.ingest.estimate import Left
 
 _MINUTE = 60
 _HOUR = 3600
@@ -20,7 +22,7 @@ def count(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
-def requests(left: Left) -> str:
+def requests(left: "Left") -> str:
     """Return a number of requests as a range: `12`, `12 to 40` with a dash, `at least 12`."""
     if left.high is None:
         return f"at least {left.low:,}"

@@ -1,6 +1,5 @@
 """`junkie forget`."""
 
-import asyncio
 import logging
 import sys
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from junkie_cli.cli.output import note, product, shown
 from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED, UsageError
-from junkie_cli.reference import Asked, Label, Wanted, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from junkie_cli.db.database import Database
     from junkie_cli.db.forget import Exclusion, Extent, Names
     from junkie_cli.db.reconcile import Rule
+    from junkie_cli.reference import Asked
 
 log: Final = logging.getLogger("junkie")
 
@@ -66,6 +65,8 @@ def command(
             hint="give any of --user, --channel, --guild, --before; or --list alone, or --undo RULE alone",
         )
     settings = begin()
+    from junkie_cli.reference import Asked, Label, Wanted
+
     if show:
         return run_async(_list(settings, json=json))
     if undo is not None:
@@ -92,12 +93,14 @@ def command(
 class Given:
     """What is to be forgotten, as typed. Once a name is looked up its id stands for it: what was shown is what goes."""
 
-    user: Asked | None
-    channel: Asked | None
-    guild: Asked | None
+    user: "Asked | None"
+    channel: "Asked | None"
+    guild: "Asked | None"
     before_id: int | None
 
     def __post_init__(self) -> None:
+        from junkie_cli.reference import read
+
         for asked in filter(None, (self.user, self.channel, self.guild)):
             # What is no id, nor anybody's name, is refused before anything is opened.
             read(asked)
@@ -107,7 +110,7 @@ class Given:
         from junkie_cli.cli.naming import find_id
         from junkie_cli.db.reconcile import Rule
 
-        async def of(asked: Asked | None) -> int | None:
+        async def of(asked: "Asked | None") -> int | None:
             return None if asked is None else await find_id(asked, database.fetch)
 
         rule = Rule(
@@ -122,7 +125,7 @@ class Given:
         return rule
 
 
-def _settled(asked: Asked | None, found: int | None) -> Asked | None:
+def _settled(asked: "Asked | None", found: int | None) -> "Asked | None":
     return None if asked is None else asked._replace(text=str(found))
 
 
@@ -140,6 +143,8 @@ async def _preview(settings: Settings, given: Given) -> int:
 
 
 async def _forget(settings: Settings, given: Given, *, json: bool) -> int:
+    import asyncio
+
     from junkie_cli.db.database import open_database
     from junkie_cli.db.forget import Forgetting
 

@@ -1,6 +1,5 @@
 """What commands open, and how they are interrupted."""
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,6 +34,8 @@ def run_async(main: Coroutine[Any, Any, int]) -> int:
 
     Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give 130 once it has cleaned up.
     """
+    # Of all that help and --version import it would take the longest.
+    import asyncio
 
     async def guarded() -> int:
         task = asyncio.current_task()

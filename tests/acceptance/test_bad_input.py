@@ -1,6 +1,9 @@
 """Whatever is wrong: one line that says what happened, to what, and what to do next, and the right exit code."""
 
+import asyncio
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +53,20 @@ def refusal(done: Done, code: int) -> str:
     assert done.stderr.count("\n") == 1, done
     assert "; " in done.stderr, done
     return done.stderr.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("status",)])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_a_full_disk(database_url: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", '"$@" > /dev/full', "sh", sys.executable, "-m", "junkie_cli", *arguments),
+        env={"PATH": os.environ["PATH"], "JUNKIE_HOME": str(tmp_path), "POSTGRES_URL": database_url},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert stderr.startswith(b"error: can't write to stdout: No space left on device; ")
+    assert stderr.count(b"\n") == 1
 
 
 class TestToken:
