@@ -4,9 +4,8 @@ One table names every setting, so that `Settings`, the documentation and `junkie
 Secrets are `Secret`s: their repr and str are masked, so that no log line or traceback can show them.
 """
 
-import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,9 +13,25 @@ from typing import Any, Final, Literal, cast
 
 from junkie_cli import values
 from junkie_cli.errors import ConfigError
+from junkie_cli.sources import (
+    ENVIRONMENT,
+    Source,
+    default_home,
+    dotenv,
+    environment,
+    first,
+    foreign,
+    text_of,
+    working_folder,
+)
 from junkie_cli.values import Secret
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS: Final = ("text", "json")
+
+FLAG: Final = "flag"
+DEFAULT: Final = "default"
+"""Origins, beside the environment and the paths of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,8 @@ class Variable:
     read: Callable[[str], Any]
     meaning: str
     secret: bool = False
+    runs: bool = False
+    """Decides which programs run: a data folder's own settings name some, too."""
 
 
 VARIABLES: Final = (
@@ -61,6 +78,7 @@ VARIABLES: Final = (
         None,
         values.path,
         "folder of the embedded database (unset: the platform's folder for user data)",
+        runs=True,
     ),
     Variable(
         "JUNKIE_PG_BIN",
@@ -68,6 +86,7 @@ VARIABLES: Final = (
         None,
         values.path,
         "folder with postgres and initdb (unset: the ones that came with junkie, else the system's)",
+        runs=True,
     ),
     Variable(
         "DISCORD_TIMEZONE",
@@ -139,6 +158,13 @@ VARIABLES: Final = (
         values.choice(*LOG_LEVELS),
         "how much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL",
     ),
+    Variable(
+        "JUNKIE_LOG_FORMAT",
+        "log_format",
+        "text",
+        values.choice(*LOG_FORMATS),
+        "log lines for people (text), or one JSON object a line for machines (json)",
+    ),
 )
 """Every setting, in the order in which the documentation shows them."""
 
@@ -172,6 +198,7 @@ class Settings:
     keep_revisions: bool
     accept_unreadable: bool
     log_level: str
+    log_format: str
     origins: Mapping[str, str]
 
     def require_token(self) -> Secret:
@@ -181,23 +208,6 @@ class Settings:
                 "no bot token is set", hint="set DISCORD_TOKEN, or DISCORD_TOKEN_FILE to a file that holds it"
             )
         return self.token
-
-
-def default_home() -> Path:
-    """Return the platform's user data folder for junkie.
-
-    Root's own home can't be reached by the unprivileged user that PostgreSQL must run as, so root gets /var/lib.
-
-    Raises ConfigError for a user without a home folder.
-    """
-    import platformdirs
-
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return Path("/var/lib/junkie")
-    home = Path(platformdirs.user_data_dir("junkie", appauthor=False))
-    if not home.is_absolute():
-        raise ConfigError("this user has no home folder", hint="set JUNKIE_HOME to a folder for the archive")
-    return home
 
 
 def load(
@@ -212,86 +222,82 @@ def load(
     `flags` maps `Settings` field names to values that the command line already checked; None means "not given".
     `environ` and `folder` stand for the process's environment and working folder in tests.
 
-    Raises ConfigError that names the variable, its source and what would be right. With a list of `problems` a setting
-    that is wrong is put there instead, and has its default with its own origin; one that would send the token elsewhere takes the token away.
-    What still raises is a home or a file that can't be found or read.
+    Raises ConfigError that names the variable, its source and what would be right. With a list of `problems` what is wrong
+    is put there instead: the setting has its default then, with its own origin, a file counts as empty, and an address that
+    the token must not be sent to takes the token away. What still raises is a user without a home folder.
     """
-    sources = _sources(os.environ if environ is None else environ, _working_folder() if folder is None else folder)
+    wrong = _Problems(problems)
+    sources = _sources(
+        os.environ if environ is None else environ, working_folder() if folder is None else folder, wrong
+    )
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for variable in VARIABLES:
         if flags and flags.get(variable.field) is not None:
-            found[variable.field], origins[variable.name] = flags[variable.field], "flag"
+            found[variable.field], origins[variable.name] = flags[variable.field], FLAG
             continue
-        found[variable.field], origins[variable.name] = variable.default, "default"
-        if source := _first(sources, variable.name):
+        found[variable.field], origins[variable.name] = variable.default, DEFAULT
+        if source := first(sources, variable.name):
             origins[variable.name] = source.where
-            with _noting(problems):
+            with wrong.noted(variable.name):
                 found[variable.field] = _read(variable, source)
     if found["home"] is None:
         found["home"] = default_home()
-    with _noting(problems):
+    with wrong.noted("DISCORD_TOKEN_FILE"):
         _read_token_file(found, origins, [source.where for source in sources])
-    try:
+    with wrong.noted("DISCORD_API_URL"):
         _guard_api_url(found, origins)
-    except ConfigError as error:
-        if problems is None:
-            raise
-        problems.append(error)
-        found["token"] = None
     return Settings(**found, origins=origins)
 
 
-@contextmanager
-def _noting(problems: list[ConfigError] | None) -> Iterator[None]:
-    """Put what is wrong on the list, if there is one, and go on."""
-    try:
-        yield
-    except ConfigError as error:
-        if problems is None:
-            raise
-        problems.append(error)
+class _Problems:
+    """Takes what is wrong, or lets it pass where nobody gathers it."""
+
+    def __init__(self, gathered: list[ConfigError] | None) -> None:
+        self._gathered = gathered
+
+    @contextmanager
+    def noted(self, name: str = "") -> Iterator[None]:
+        """Go on after what is wrong with the setting of that name."""
+        try:
+            yield
+        except ConfigError as error:
+            if self._gathered is None:
+                raise
+            error.setting = name
+            if not name or all(each.setting != name for each in self._gathered):
+                self._gathered.append(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where settings stand; paths in it are relative to `folder`, which None says is gone."""
-
-    where: str
-    folder: Path | None
-    values: Mapping[str, str]
-
-
-def _working_folder() -> Path | None:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
-def _sources(environ: Mapping[str, str], folder: Path | None) -> list[_Source]:
+def _sources(environ: Mapping[str, str], folder: Path | None, wrong: _Problems) -> list[Source]:
     """Return where settings are looked for, the stronger first."""
-    sources = [_Source("environment", folder, environ)]
+    sources = [environment(environ, folder)]
+    home: Path | None = None
+    with wrong.noted("JUNKIE_HOME"):
+        if named := first(sources, "JUNKIE_HOME"):
+            home = _read(_variable("JUNKIE_HOME"), named)
+    if home is None:
+        home = default_home()
     # In a folder that we may not enter, as after `sudo -u`, it can't be seen whether there is one.
     if folder is not None and os.path.exists(folder / ".env"):  # noqa: PTH110 - Path.exists raises there
-        sources.append(_read_dotenv(folder / ".env"))
-    named = _first(sources, "JUNKIE_HOME")
-    home = _read(_variable("JUNKIE_HOME"), named) if named else default_home()
+        with wrong.noted():
+            sources.append(foreign(dotenv(folder), home))
     if home != folder:
-        sources.append(_read_dotenv(home / ".env"))
+        with wrong.noted():
+            sources.append(dotenv(home))
     return sources
-
-
-def _first(sources: Sequence[_Source], name: str) -> _Source | None:
-    # An empty value is how a shell or a compose file says "unset".
-    return next((source for source in sources if source.values.get(name)), None)
 
 
 def _variable(name: str) -> Variable:
     return next(variable for variable in VARIABLES if variable.name == name)
 
 
-def _read(variable: Variable, source: _Source) -> Any:
+def _read(variable: Variable, source: Source) -> Any:
+    if variable.runs and source.foreign:
+        raise ConfigError(
+            f"{variable.name} stands in {source.where}, and a folder has no say in which programs run on your machine",
+            hint=f"remove it there, and set it in the environment if you want it: export {variable.name}=…",
+        )
     text = source.values[variable.name]
     try:
         value = variable.read(text)
@@ -306,36 +312,6 @@ def _read(variable: Variable, source: _Source) -> Any:
     return value
 
 
-def _read_dotenv(path: Path) -> _Source:
-    """Read a .env file; a missing one is empty.
-
-    Raises ConfigError if it is there and can't be read, or holds what nobody understands.
-    """
-    try:
-        text = _text_of(path)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return _Source(str(path), path.parent, {})
-    except OSError as error:
-        raise ConfigError(f"can't read {path}: {error.strerror}", hint="mend the file or move it away") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text", hint="mend the file or move it away") from None
-    from dotenv.parser import parse_stream
-
-    # Values are taken as they stand: interpolation would let a foreign .env copy secrets of the environment.
-    found: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error:
-            raise ConfigError(f"{path}, line {binding.original.line}, is no NAME=value", hint="mend the line")
-        if binding.key is not None and binding.value is not None:
-            found[binding.key] = binding.value
-    return _Source(str(path), path.parent, found)
-
-
-def _text_of(path: Path) -> str:
-    """Return a file's text, without the mark that some Windows editors put before it."""
-    return path.read_text(encoding="utf-8-sig")
-
-
 def _read_token_file(found: dict[str, Any], origins: dict[str, str], order: list[str]) -> None:
     """Take the token from DISCORD_TOKEN_FILE, unless DISCORD_TOKEN stands in the same source or a stronger one."""
     path = cast("Path | None", found["token_file"])
@@ -345,27 +321,29 @@ def _read_token_file(found: dict[str, Any], origins: dict[str, str], order: list
     if found["token"] is not None and order.index(origins["DISCORD_TOKEN"]) <= order.index(where):
         return
     try:
-        text = _text_of(path)
+        text = text_of(path)
     except OSError as error:
         raise ConfigError(
             f"DISCORD_TOKEN_FILE ({where}): can't read {path}: {error.strerror}",
             hint="mend the path or the file's mode",
         ) from None
-    except UnicodeDecodeError:
+    except ValueError as error:
         raise ConfigError(
-            f"DISCORD_TOKEN_FILE ({where}): {path} is not UTF-8 text", hint="name a file that holds the token alone"
+            f"DISCORD_TOKEN_FILE ({where}): {path} {error}", hint="name a file that holds the token alone"
         ) from None
-    found["token"] = _read(_variable("DISCORD_TOKEN"), _Source(str(path), None, {"DISCORD_TOKEN": text}))
+    found["token"] = _read(_variable("DISCORD_TOKEN"), Source(str(path), None, {"DISCORD_TOKEN": text}))
     # A .env's own token is one that lies beside it; a foreign .env could name your token elsewhere.
-    own = where == "environment" or path.resolve().is_relative_to(Path(where).parent.resolve())
+    own = where == ENVIRONMENT or path.resolve().is_relative_to(Path(where).parent.resolve())
     origins["DISCORD_TOKEN"] = where if own else str(path)
 
 
 def _guard_api_url(found: dict[str, Any], origins: dict[str, str]) -> None:
     """Keep a .env in a foreign folder from sending a token of elsewhere to an address of its own."""
     where = origins["DISCORD_API_URL"]
-    if where in {"default", "environment", "flag"} or found["token"] is None or origins["DISCORD_TOKEN"] == where:
+    if where in {DEFAULT, ENVIRONMENT, FLAG} or found["token"] is None or origins["DISCORD_TOKEN"] == where:
         return
+    # Whoever goes on in spite of it has no token to send there.
+    found["token"] = None
     raise ConfigError(
         f"DISCORD_API_URL stands in {where}, but the token does not",
         hint="put both into that file, or set DISCORD_API_URL in the environment",

@@ -45,9 +45,10 @@ class UsageError(JunkieError):
 
 
 class ConfigError(JunkieError):
-    """A setting that is missing or wrong."""
+    """A setting that is missing or wrong; `setting` is its environment name where that was noted."""
 
     exit_code = 4
+    setting = ""
 
 
 class TokenRejected(ConfigError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from junkie_cli.cli.figures import count, percent
 from junkie_cli.cli.ndjson import dump
+from junkie_cli.cli.output import is_structured
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,7 @@ Report = Callable[["Adoption"], None]
 @contextmanager
 def reporter() -> Iterator[Report]:
     """Choose a rendering and give what takes the states of an adoption."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty() and not is_structured():
         from rich.console import Console
 
         from junkie_cli.cli import bars

@@ -7,14 +7,15 @@ Exit codes: 0 done, 1 unexpected failure, 2 usage, 3 partial, 4 configuration or
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
 
 from junkie_cli import __version__
-from junkie_cli.cli import backfill, context, db, demo, emulator, forget, serve, status, sync
-from junkie_cli.cli.output import error_line, product, set_up_logging
+from junkie_cli.cli import backfill, context, db, demo, emulator, forget, options, serve, settings, status, sync
+from junkie_cli.cli.output import discard, error_line, is_structured, product, set_up_logging
 from junkie_cli.errors import INTERRUPTED, JunkieError, UsageError
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    log_format: options.LogFormat = None,
 ) -> None:
     """Archive Discord into PostgreSQL, and turn any stretch of it into a prompt."""
 
@@ -62,6 +64,7 @@ app.command("forget", epilog=EXIT_CODES)(forget.command)
 app.command("serve", epilog=EXIT_CODES)(serve.command)
 app.command("context", epilog=context.EXIT_CODES)(context.command)
 app.command("status", epilog=status.EXIT_CODES)(status.command)
+app.command("config", epilog=EXIT_CODES)(settings.command)
 app.command("demo", epilog=EXIT_CODES)(demo.command)
 app.command("emulator")(emulator.emulator)
 app.add_typer(db.app, name="db")
@@ -73,22 +76,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         result = app(args=arguments, prog_name="junkie", standalone_mode=False)
+    except SystemExit as ending:
+        # So typer ends at a broken pipe, whoever met it, and once completion is done.
+        if isinstance(ending.__context__, BrokenPipeError):
+            return _explain(ending.__context__)
+        return ending.code if isinstance(ending.code, int) else 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a bug too ends in one line
         return _explain(error)
     return result if isinstance(result, int) else 0
 
 
+def _log_form() -> str:
+    """Return the form of the log as far as it is known before the settings are read."""
+    given: str | None = options.for_all.get().get("log_format")
+    return given or os.environ.get("JUNKIE_LOG_FORMAT", "").strip().lower() or "text"
+
+
+def _raised_by_typer(error: BaseException) -> bool:
+    """Say whether typer itself met the error, and no command of ours."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "typer"
+
+
 def _explain(error: BaseException) -> int:
     """Say in one line why the command ended, where that needs saying, and return the exit code."""
     code = 1
+    if _log_form() == "json" and not is_structured():
+        set_up_logging("WARNING", "json")
     if isinstance(error, typer.Exit):
         code = error.exit_code
     elif isinstance(error, KeyboardInterrupt | typer.Abort):
         code = INTERRUPTED
     elif isinstance(error, JunkieError):
         log.debug("stopped by", exc_info=error)
-        error_line(error.message, error.hint)
         code = error.exit_code
+        error_line(error.message, error.hint, code=code)
     elif isinstance(error, _NoArguments):
         typer.echo(error, err=True)
         code = UsageError.exit_code
@@ -96,16 +118,18 @@ def _explain(error: BaseException) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "junkie"
         message = getattr(error, "format_message", error.__str__)()
-        error_line(message.strip().removesuffix("."), f"see `{path} --help`")
         code = UsageError.exit_code
-    elif isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        error_line(message.strip().removesuffix("."), f"see `{path} --help`", code=code)
+    elif isinstance(error, OSError) and _raised_by_typer(error):
+        # It writes nothing but help, to stdout. Whoever read that may have seen enough.
+        discard(sys.stdout)
+        code = 0 if isinstance(error, BrokenPipeError) else 1
+        if code:
+            error_line(f"can't write to stdout: {error.strerror}", "see where it leads, and try again")
     else:
         # A bug. It may have come before the log was set up.
         if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
-            set_up_logging("DEBUG")
+            set_up_logging("DEBUG", _log_form())
         log.debug("unexpected", exc_info=error)
         error_line(f"unexpected {type(error).__name__}", "LOG_LEVEL=DEBUG shows where; please report it")
     return code

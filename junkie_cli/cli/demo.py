@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from junkie_cli import config
+from junkie_cli.cli import options
 from junkie_cli.cli.options import finite
 from junkie_cli.cli.output import note, product, set_up_logging, speaks_unicode
 from junkie_cli.cli.runtime import Opened, opened, run_async
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 WINDOW: Final = 2.0
 """Seconds in which a channel gives five pages, instead of Discord's five: the longest channel takes six windows."""
 
-_PLACES: Final = ("JUNKIE_HOME", "JUNKIE_PG_BIN", "LOG_LEVEL", "HOME", "XDG_DATA_HOME")
+_PLACES: Final = ("JUNKIE_HOME", "JUNKIE_PG_BIN", "LOG_LEVEL", "JUNKIE_LOG_FORMAT", "HOME", "XDG_DATA_HOME")
 _SAMPLE: Final = 6
 _NAME: Final = 44
 _WIDTH: Final = 80
@@ -54,8 +55,10 @@ def command(
     faster. Your own archive and settings are not touched.
     """
     # Where things are is all that matters here: a token or a database of the user's must not be used.
-    user = config.load(environ={name: os.environ[name] for name in _PLACES if name in os.environ})
-    set_up_logging(user.log_level)
+    user = config.load(
+        options.for_all.get(), environ={name: os.environ[name] for name in _PLACES if name in os.environ}
+    )
+    set_up_logging(user.log_level, user.log_format)
     return run_async(play(user, preset=preset, window=window))
 
 

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from junkie_cli.cli.closing import Closing
 from junkie_cli.cli.figures import duration, percent
-from junkie_cli.cli.output import shown
+from junkie_cli.cli.output import is_structured, shown
 from junkie_cli.ingest import events
 from junkie_cli.ingest.events import ChannelEnded, Emit, Event, Outcome, Summary
 
@@ -29,12 +29,24 @@ def logged(*, accept_unreadable: bool = False) -> Iterator[Emit]:
     def emit(event: Event) -> None:
         closing.note(event)
         if isinstance(event, Summary):
+            # What is told in several lines has its figures beside the first.
+            fields: dict[str, Any] | None = _fields(event)
             for level, text in closing.lines(event):
-                log.log(level, "%s", text)
-        elif (line := line_of(event)) is not None:
-            log.log(line.level, "%s", line.text)
+                log.log(level, "%s", text, extra={"fields": fields or {}})
+                fields = None
+        elif (line := line_of(event)) is not None and log.isEnabledFor(line.level):
+            log.log(line.level, "%s", line.text, extra={"fields": _fields(event)})
 
     yield emit
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    """Return an event's own fields, where machines read the log."""
+    if not is_structured():
+        return {}
+    from junkie_cli.cli.ndjson import as_fields
+
+    return as_fields(event)
 
 
 def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911  one case and return for each kind of event

@@ -65,7 +65,13 @@ class _Writer:
 
 def encode(event: Event, now: datetime) -> str:
     """Return an event as one line of JSON. Numbers of 64 bits, ids above all, are strings: JavaScript can't hold them."""
-    return dump({"event": event_name(type(event)), "time": iso(now)} | _fields(event))
+    name, *rest = as_fields(event).items()
+    return dump(dict([name, ("time", iso(now)), *rest]))
+
+
+def as_fields(event: Event) -> dict[str, Any]:
+    """Return an event's name and fields, as JSON has them."""
+    return {"event": event_name(type(event))} | _fields(event)
 
 
 def dump(value: Any) -> str:

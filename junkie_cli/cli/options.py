@@ -5,9 +5,11 @@ the environment: so ranges of settings stand in `config`, and flags are checked 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -64,9 +66,27 @@ AcceptUnreadable = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write events to stdout, one JSON object a line.")]
+JsonReport = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 Since = Annotated[
     str | None,
     typer.Option(metavar="DATE|ID|AGE", help="Nothing older than this: 2024-01-31, an id, or an age such as 7d."),
+]
+
+for_all: Final[ContextVar[Mapping[str, Any]]] = ContextVar("for_all", default=MappingProxyType({}))
+"""What was given before the command, as fields of `Settings`."""
+
+
+def _keep_log_format(form: str | None) -> None:
+    for_all.set({} if form is None else {"log_format": form})
+
+
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option(
+        callback=_keep_log_format,
+        help="Log for people, or one JSON object a line for machines (text). [env: JUNKIE_LOG_FORMAT]",
+        show_default=False,
+    ),
 ]
 
 

@@ -9,7 +9,8 @@ import logging
 import os
 import re
 import sys
-from typing import IO, Final
+from collections.abc import Mapping
+from typing import IO, Any, Final
 
 from junkie_cli.errors import JunkieError
 
@@ -59,14 +60,21 @@ def speaks_unicode(stream: IO[str]) -> bool:
     return writable(signs, getattr(stream, "encoding", None)) == signs
 
 
-def error_line(message: str, hint: str = "") -> None:
-    """Write an error as one line on stderr: what happened, to what, and what to do next."""
+def error_line(message: str, hint: str = "", *, code: int = 1) -> None:
+    """Write an error as one line on stderr: what happened, to what, and what to do next. `code` is the exit code."""
+    if handler := _structured():
+        fields = {"hint": hint, "exit_code": code}
+        handler.say(logging.ERROR, message, {name: value for name, value in fields.items() if value})
+        return
     line = f"error: {message}" + (f"; {hint}" if hint else "")
     note(" ".join(line.split()))
 
 
 def note(text: str) -> None:
     """Write a line for the user on stderr."""
+    if handler := _structured():
+        handler.say(logging.INFO, text, {})
+        return
     # It may have been closed when we were started.
     if sys.stderr is None:
         return
@@ -108,10 +116,24 @@ def discard(stream: IO[str]) -> None:
         os.close(nowhere)
 
 
-def set_up_logging(level: str) -> None:
-    """Log to stderr at the level that LOG_LEVEL names; discord.py and asyncio only from WARNING on, DEBUG included."""
+def is_structured() -> bool:
+    """Say whether stderr is read by machines: one JSON object a line, and nothing else."""
+    return _structured() is not None
+
+
+def set_up_logging(level: str, form: str = "text") -> None:
+    """Log to stderr at the level that LOG_LEVEL names, in the form that JUNKIE_LOG_FORMAT names.
+
+    What other packages log shows only from WARNING on, DEBUG included.
+    """
     handler = _StderrHandler()
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"))
+    if form == "json":
+        from junkie_cli.cli.jsonlog import JsonFormatter
+
+        handler.structured = True
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # At DEBUG these show request headers, and with them the token.
     for noisy in ("discord", "asyncio", "aiohttp", "psycopg", "psycopg.pool"):
@@ -121,12 +143,26 @@ def set_up_logging(level: str) -> None:
 class _StderrHandler(logging.Handler):
     """Writes to what is stderr at the moment: while bars are drawn, lines go above them."""
 
+    structured = False
+
+    def say(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
+        """Write what is no log record, but a word to the user, as if it were one: whatever LOG_LEVEL is."""
+        record = {"name": "junkie", "levelno": level, "levelname": logging.getLevelName(level), "msg": message}
+        self.emit(logging.makeLogRecord(record | {"fields": fields}))
+
     def emit(self, record: logging.LogRecord) -> None:
         # With nobody to read it, a log is no reason to fail.
         if sys.stderr is not None:
             with contextlib.suppress(OSError):
                 sys.stderr.write(writable(self.format(record), sys.stderr.encoding) + "\n")
                 sys.stderr.flush()
+
+
+def _structured() -> _StderrHandler | None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _StderrHandler) and handler.structured:
+            return handler
+    return None
 
 
 class _Formatter(logging.Formatter):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from junkie_cli.cli import lines, ndjson
+from junkie_cli.cli.output import is_structured
 from junkie_cli.ingest.events import Emit
 
 
@@ -20,7 +21,7 @@ def reporter(*, json: bool, quiet: bool = False, accept_unreadable: bool = False
         with ndjson.written() as emit:
             yield emit
         return
-    if not quiet and sys.stderr is not None and sys.stderr.isatty():
+    if not quiet and not is_structured() and sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
 
         from junkie_cli.cli import bars

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from junkie_cli import config
+from junkie_cli.cli import options
 from junkie_cli.cli.output import set_up_logging
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED
@@ -23,9 +24,9 @@ def begin(flags: Mapping[str, Any] | None = None, *, quiet: bool = False) -> Set
 
     `quiet` leaves out of the log what needs nobody. Raises ConfigError.
     """
-    settings = config.load(flags)
+    settings = config.load({**options.for_all.get(), **(flags or {})})
     loud = settings.log_level in {"DEBUG", "INFO"}
-    set_up_logging("WARNING" if quiet and loud else settings.log_level)
+    set_up_logging("WARNING" if quiet and loud else settings.log_level, settings.log_format)
     return settings
 
 

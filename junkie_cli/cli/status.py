@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from junkie_cli import config
 from junkie_cli.cli import options
-from junkie_cli.cli.output import set_up_logging
+from junkie_cli.cli.runtime import begin, run_async
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
@@ -70,15 +69,7 @@ def command(
 
     The archive alone answers, in no more time for more messages; only --live asks Discord, and fetches no message.
     """
-    settings = config.load(
-        {
-            "guilds": tuple(guild) if guild else None,
-            "channels": tuple(channel) if channel else None,
-            "exclude": tuple(exclude) if exclude else None,
-        }
-    )
-    set_up_logging(settings.log_level)
-    from junkie_cli.cli.runtime import run_async
+    settings = begin(options.places(guild, channel, exclude))
     from junkie_cli.cli.status_run import run
     from junkie_cli.ingest.standing import Wanted
 

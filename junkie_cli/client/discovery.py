@@ -257,10 +257,12 @@ class Directory:
                     newest = max(filter(None, (newest, page.newest)), default=None)
         except ChannelNotFound:
             # Deleted since the channels were listed.
-            log.info("channel %s is gone; its archived threads are not listed", key.parent_id)
+            place = {"channel_id": key.parent_id}
+            log.info("channel %s is gone; its archived threads are not listed", key.parent_id, extra=place)
         except ChannelError as error:
             found.unlisted.append(Unlisted(key, error.message))
-            log.warning("archived threads (%s) can't be listed: %s", key.listing.name.lower(), error)
+            place = {"channel_id": key.parent_id}
+            log.warning("archived threads (%s) can't be listed: %s", key.listing.name.lower(), error, extra=place)
         else:
             if newest is not None and key.listing is not Listing.JOINED:
                 found.newest[key] = newest

@@ -133,7 +133,7 @@ class Shard:
                 wait = await self._once()
                 await self._close(_RESUMABLE)
                 if wait > 0:
-                    log.info("shard %d: next attempt in %.1f s", self._id, wait)
+                    log.info("shard %d: next attempt in %.1f s", self._id, wait, extra={"shard": self._id})
                     await means.sleep(wait)
         finally:
             self._phase = Phase.CLOSED
@@ -156,7 +156,7 @@ class Shard:
             raise fatal
         if code == _INVALID_SEQUENCE:
             self._forget_session()
-        log.info("shard %d: connection lost: %s", self._id, _reason(lost))
+        log.info("shard %d: connection lost: %s", self._id, _reason(lost), extra={"shard": self._id})
         at_least = 0.0
         if isinstance(lost, ReconnectWebSocket) and not lost.resume:
             # "A random amount of time between 1 and 5 seconds" (docs, "Resuming").

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from psycopg import conninfo, pq
@@ -18,6 +18,8 @@ _DEFAULTS: Final = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
+
+_SECRETS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 _HINT: Final = (
     "write it as postgresql://user:password@host:5432/database, with %40 for @, %2F for /, %3A for : in the password"
@@ -79,6 +81,23 @@ def _sslmode(parameters: Mapping[str, str]) -> str:
     # libpq's defaults hold what the environment says.
     default = next((option.val for option in pq.Conninfo.get_defaults() if option.keyword == b"sslmode"), None)
     return parameters.get("sslmode") or (default or b"").decode()
+
+
+def masked(url: str) -> str:
+    """Return a URI as libpq understands it, with nothing secret in it. Raises ConfigError, as `read`."""
+    parameters = _parsed(url)
+    user, database = quote(parameters.pop("user", "")), quote(parameters.pop("dbname", ""))
+    if parameters.pop("password", None):
+        user += ":********"
+    hosts = [quote(host, safe=":") for host in parameters.pop("host", "").split(",")]
+    ports = parameters.pop("port", "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    places = ",".join(
+        (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+        for host, port in zip(hosts, ports, strict=False)
+    )
+    rest = "&".join(f"{name}={'********' if name in _SECRETS else quote(value)}" for name, value in parameters.items())
+    return f"postgresql://{f'{user}@' if user else ''}{places}/{database}" + (f"?{rest}" if rest else "")
 
 
 def _parsed(url: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ class Presence:
         try:
             return bool((await self._row("try_lock_channel", channel_id=channel_id))[0])
         except psycopg.Error as error:
-            log.debug("no lock on channel %s: %s", channel_id, type(error).__name__)
+            log.debug("no lock on channel %s: %s", channel_id, type(error).__name__, extra={"channel_id": channel_id})
             return True
 
     async def unlock(self, channel_id: int) -> None:

@@ -94,7 +94,7 @@ class Filler:
             try:
                 await self._fetch_single(key)
             except (ChannelForbidden, ChannelNotFound) as error:
-                log.debug("message %s of channel %s: %s", key.message_id, key.channel_id, error.message)
+                log.debug("channel %s, message %s: %s", *key, error.message, extra=key._asdict())
         return bool(untried)
 
     async def _fill(self) -> None:

@@ -251,7 +251,9 @@ class LiveWriter:
         try:
             self._count(await self._writer.write(part.batch(await self._reader.draw_seen(), self._clock())))
         except ValueRefused as error:
-            log.warning("message %s can't be written: %s", next(iter(part.messages), "?"), error.message)
+            key = next(iter(part.messages), None)
+            place = key._asdict() if key else {}
+            log.warning("message %s can't be written: %s", key.message_id if key else "?", error.message, extra=place)
 
     def _count(self, written: Written) -> None:
         self.written = Written(

@@ -56,7 +56,8 @@ async def _refreshed(
         listed = {channel.channel_id: channel for channel in await discord.channels(guild)}
     except ChannelError as error:
         # The run itself reports it; what the archive knows may do.
-        log.debug("the channels of guild %d can't be listed: %s", guild.guild_id, error)
+        place = {"guild_id": guild.guild_id}
+        log.debug("the channels of guild %d can't be listed: %s", guild.guild_id, error, extra=place)
         return channels, gone
     lost = {c.channel_id for c in channels if c.guild_id == guild.guild_id and not c.is_thread} - listed.keys()
     return [*listed.values(), *(c for c in channels if c.channel_id not in listed)], gone - listed.keys() | lost

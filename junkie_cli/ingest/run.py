@@ -321,7 +321,7 @@ class Run:
         if isinstance(error, ChannelNotFound) and await self._is_gone(target.channel):
             await self._places.mark_gone(target.channel.channel_id)
             return Outcome.GONE
-        log.debug("%s failed", target.name, exc_info=error)
+        log.debug("%s failed", target.name, exc_info=error, extra={"channel_id": target.channel.channel_id})
         return Outcome.FAILED
 
     async def _is_gone(self, channel: Channel) -> bool:

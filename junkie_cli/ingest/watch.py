@@ -173,7 +173,8 @@ class Watch:
             log.debug("an event that nobody knows: %s", event.event_name)
             return
         self.skipped += 1
-        log.warning("skipped %s: %s", event.event_name, event.reason)
+        place = {"channel_id": event.channel_id, "guild_id": event.guild_id}
+        log.warning("skipped %s: %s", event.event_name, event.reason, extra=place)
         if event.channel_id is not None:
             self._live.lost(event.channel_id)
         elif event.guild_id is not None:

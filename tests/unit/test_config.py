@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from junkie_cli import config
+from junkie_cli import config, sources
 from junkie_cli.config import VARIABLES, Settings, Variable
 from junkie_cli.errors import ConfigError
 from junkie_cli.values import Secret
@@ -30,6 +30,7 @@ NONSENSE: dict[str, tuple[str, ...]] = {
     "JUNKIE_KEEP_REVISIONS": ("2", "maybe"),
     "JUNKIE_ACCEPT_UNREADABLE": ("2", "maybe"),
     "LOG_LEVEL": ("LOUD", "10"),
+    "JUNKIE_LOG_FORMAT": ("xml", "0"),
 }
 NUMBERS = ("-1", "1.5", "four", "1e3", "٤", "0x10", "1_000", "+5", "9" * 21, "9" * 12)
 FREE = {"JUNKIE_GUILDS", "JUNKIE_CHANNELS", "JUNKIE_EXCLUDE"}
@@ -111,15 +112,51 @@ def test_an_empty_value_is_none_at_all(folder: Path, home: Path) -> None:
     assert settings.cache_ttl == 120
 
 
-def test_the_working_folders_env_may_name_the_home(folder: Path, home: Path) -> None:
-    (folder / ".env").write_text("JUNKIE_HOME=../home\n")
+def test_a_path_is_relative_to_the_file_that_names_it(folder: Path, home: Path) -> None:
     (home / ".env").write_text("CACHE_TTL=7\nDISCORD_TOKEN_FILE=token\n")
     (home / "token").write_text(TOKEN)
-    settings = load(folder)
-    assert settings.home.resolve() == home.resolve()
+    settings = load(folder, home)
     assert settings.cache_ttl == 7
-    # A path is relative to the file that names it.
     assert settings.token == Secret(TOKEN)
+
+
+class TestForeignFolder:
+    """Whose folder it is that one works in, nobody knows: it must not run programs."""
+
+    @pytest.mark.parametrize("name", ["JUNKIE_PG_BIN", "JUNKIE_HOME"])
+    def test_its_env_does_not_decide_which_programs_run(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+    ) -> None:
+        monkeypatch.setattr(sources, "default_home", lambda: tmp_path / "default")
+        monkeypatch.setattr(config, "default_home", lambda: tmp_path / "default")
+        (folder / ".env").write_text(f"{name}=prepared\n")
+        error = refusal(folder)
+        assert error.message.startswith(f"{name} stands in {folder}/.env")
+        problems: list[ConfigError] = []
+        settings = config.load(environ={}, folder=folder, problems=problems)
+        assert [problem.setting for problem in problems] == [name]
+        assert (settings.home, settings.pg_bin) == (tmp_path / "default", None)
+
+    def test_what_the_user_said_outweighs_it(self, folder: Path, home: Path) -> None:
+        (folder / ".env").write_text("JUNKIE_PG_BIN=prepared\nJUNKIE_HOME=prepared\n")
+        settings = load(folder, home, JUNKIE_PG_BIN="/usr/lib/postgresql/16/bin")
+        assert (settings.home, settings.pg_bin) == (home, Path("/usr/lib/postgresql/16/bin"))
+
+    def test_the_homes_own_env_may_name_programs(self, folder: Path, home: Path) -> None:
+        (home / ".env").write_text("JUNKIE_PG_BIN=bin\n")
+        assert load(folder, home).pg_bin == home / "bin"
+        # It is the user's also where he works in it, whatever the way there.
+        (home.parent / "way").symlink_to(home)
+        assert load(home.parent / "way", home).pg_bin is not None
+
+    def test_the_rest_of_it_counts(self, folder: Path, home: Path) -> None:
+        (folder / ".env").write_text(f"DISCORD_TOKEN={TOKEN}\nPOSTGRES_URL=postgresql://h/d\n")
+        settings = load(folder, home)
+        assert (settings.token, settings.postgres_url) == (Secret(TOKEN), Secret("postgresql://h/d"))
+
+    def test_a_token_file_without_an_end(self, folder: Path, home: Path) -> None:
+        (folder / ".env").write_text("DISCORD_TOKEN_FILE=/dev/zero\n")
+        assert "is too long to be a file of settings" in refusal(folder, home).message
 
 
 def test_env_files_are_read_as_everywhere(folder: Path, home: Path) -> None:
@@ -200,12 +237,12 @@ def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: "~/.local/share/junkie")
     with pytest.raises(ConfigError, match="no home folder"):
-        config.default_home()
+        sources.default_home()
 
 
 def test_roots_home_can_be_reached_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert config.default_home() == Path("/var/lib/junkie")
+    assert sources.default_home() == Path("/var/lib/junkie")
 
 
 nonsense = [(name, text) for name, texts in NONSENSE.items() for text in texts]
@@ -367,3 +404,17 @@ class TestProblems:
         settings = config.load(environ=environ, folder=folder, problems=problems)
         assert settings.token is None
         assert "DISCORD_TOKEN_FILE" in problems[0].message
+
+    def test_a_file_that_nobody_understands_counts_as_empty(self, folder: Path, home: Path) -> None:
+        problems: list[ConfigError] = []
+        (folder / ".env").write_bytes(b"CACHE_TTL=5\n\xff\n")
+        (home / ".env").write_text("CACHE_TTL=7\n")
+        settings = config.load(environ={"JUNKIE_HOME": str(home)}, folder=folder, problems=problems)
+        assert settings.cache_ttl == 7
+        assert [(error.setting, "not UTF-8" in error.message) for error in problems] == [("", True)]
+
+    def test_a_home_that_makes_no_sense(self, folder: Path) -> None:
+        problems: list[ConfigError] = []
+        settings = config.load(environ={"JUNKIE_HOME": "~nobody-of-this-name"}, folder=folder, problems=problems)
+        assert settings.home == sources.default_home()
+        assert {error.setting for error in problems} == {"JUNKIE_HOME"}
