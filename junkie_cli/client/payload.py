@@ -31,9 +31,11 @@ DEFAULTS: Final[dict[str, Any]] = {
 }
 """What Discord sends of every message and mostly without meaning: dropped where equal, put back on rebuilding."""
 
+_own_values = itemgetter("id", "channel_id", "author", "content", "timestamp", "type")
 _default_values = itemgetter(*DEFAULTS)
 _DEFAULT_VALUES: Final = tuple(DEFAULTS.values())
-_DEFAULT_TYPES: Final = tuple(map(type, DEFAULTS.values()))
+_PLAIN_KEYS: Final = len(DEFAULTS) + 6
+_TTS, _EVERYONE, _PINNED, _FLAGS = map(list(DEFAULTS).index, ("tts", "mention_everyone", "pinned", "flags"))
 
 LIVE_ONLY: Final = frozenset({"guild_id", "member", "channel_type"})
 """What the gateway adds to a message and REST does not: never stored, so that both give the same row."""
@@ -49,6 +51,7 @@ _CONTENT_KEYS: Final = frozenset(
 
 _AUTHOR_COLUMNS: Final = frozenset({"id", "username", "global_name", "bot"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DISCORD_EPOCH: Final = _EPOCH + timedelta(milliseconds=snowflake.EPOCH_MS)
 _ABSENT: Final = object()
 _INT4: Final = range(-(1 << 31), 1 << 31)
 
@@ -143,6 +146,8 @@ def _parse(
 
 
 def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUser], *, live: bool = False) -> Message:
+    if not live and (plain := _plain_row(payload, channel_id, users)) is not None:
+        return plain
     message_id = read_id(payload.get("id"))
     if message_id is None:
         raise ValueError("a message without a usable id")
@@ -158,61 +163,63 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     if live:
         author_name = _nick_of(payload) or author_name
 
-    extra: dict[str, Any] = {}
-    if (
-        type(content) is not str
-        or type(kind) is not int
-        or user is None
-        or not _is_plain(payload, message_id, channel_id)
-    ):
-        # What the columns and the defaults will bring back; whatever key of the payload says otherwise goes into extra.
-        expected = DEFAULTS.copy()
-        expected["id"] = str(message_id)
-        expected["channel_id"] = str(channel_id)
-        expected["timestamp"] = _timestamp(message_id)
-        expected["content"] = content = content if type(content) is str else ""
-        expected["type"] = kind = kind if type(kind) is int and kind in _INT4 else 0
-        if user is not None:
-            expected["author"] = author
-        if edited_at is not None:
-            expected["edited_timestamp"] = edited_at.isoformat()
-        get = expected.get
-        extra = {
-            key: value
-            for key, value in payload.items()
-            if value != (known := get(key, _ABSENT)) or type(value) is not type(known)
-        }
-        if type(extra.get("referenced_message")) is dict:
-            del extra["referenced_message"]
-        if live:
-            for key in LIVE_ONLY:
-                extra.pop(key, None)
+    # What the columns and the defaults will bring back; whatever key of the payload says otherwise goes into extra.
+    expected = DEFAULTS.copy()
+    expected["id"] = str(message_id)
+    expected["channel_id"] = str(channel_id)
+    expected["timestamp"] = _timestamp(message_id)
+    expected["content"] = content = content if type(content) is str else ""
+    expected["type"] = kind = kind if type(kind) is int and kind in _INT4 else 0
+    if user is not None:
+        expected["author"] = author
+    if edited_at is not None:
+        expected["edited_timestamp"] = edited_at.isoformat()
+    get = expected.get
+    extra = {
+        key: value
+        for key, value in payload.items()
+        if value != (known := get(key, _ABSENT)) or type(value) is not type(known)
+    }
+    if type(extra.get("referenced_message")) is dict:
+        del extra["referenced_message"]
+    if live:
+        for key in LIVE_ONLY:
+            extra.pop(key, None)
 
     reference = payload.get("message_reference")
     reply_to = _reply_to(reference) if kind in _ANSWERS and type(reference) is dict else None
     return Message(channel_id, message_id, author_id, author_name, content, edited_at, kind, reply_to, extra or None)
 
 
-def _is_plain(payload: Mapping[str, Any], message_id: int, channel_id: int) -> bool:
-    """Say at little cost that nothing can go into extra, given that author, content and type need no more than a column.
+def _plain_row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUser]) -> Message | None:
+    """Return at little cost the row of a message that needs no more than columns; None always means the long way.
 
-    Most messages are so. False is always right: the long way finds the same.
+    Most messages are so. The long way finds the same.
     """
-    if len(payload) != len(DEFAULTS) + 6 or payload.get("type") not in _INT4:
-        return False
+    if len(payload) != _PLAIN_KEYS:
+        return None
     try:
+        text_id, place, author, content, posted, kind = _own_values(payload)
         values = _default_values(payload)
-        place = payload["channel_id"]
-    except KeyError:
-        return False
-    return (
-        values == _DEFAULT_VALUES
-        and tuple(map(type, values)) == _DEFAULT_TYPES
-        and payload["id"] == str(message_id)
-        and place == str(channel_id)
-        and "content" in payload
-        and _is_timestamp(payload.get("timestamp"), message_id)
-    )
+        message_id = int(text_id)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if (
+        values != _DEFAULT_VALUES
+        # True == 1 and 0 == 0.0, but only one of them is the default.
+        or not values[_TTS] is values[_EVERYONE] is values[_PINNED] is False
+        or type(values[_FLAGS]) is not int
+        or type(content) is not str
+        or type(kind) is not int
+        or kind not in _INT4
+        or text_id != str(message_id)
+        or not 0 < message_id < snowflake.MAX
+        or place != str(channel_id)
+        or not _is_timestamp(posted, message_id)
+        or (user := _user_of(author, users)) is None
+    ):
+        return None
+    return Message(channel_id, message_id, user.user_id, user.global_name or user.username, content, None, kind)
 
 
 def _is_timestamp(text: object, message_id: int) -> bool:
@@ -220,10 +227,9 @@ def _is_timestamp(text: object, message_id: int) -> bool:
     if type(text) is not str or len(text) != 32 or text[4:20:3] != "--T::." or text[23:] != "000+00:00":
         return False
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text) == _DISCORD_EPOCH + timedelta(0, 0, 0, message_id >> 22)
     except ValueError:
         return False
-    return round(moment.timestamp() * 1000) == (message_id >> 22) + snowflake.EPOCH_MS
 
 
 def _user_of(author: object, users: dict[str, _KnownUser]) -> User | None:

@@ -96,9 +96,7 @@ class Database:
                 return await self._attempt(work, isolation)
             except failures.CONFLICTS as error:
                 conflicts += 1
-                if conflicts >= CONFLICT_TRIES:
-                    raise failures.explain(error, self._address) from error
-                await self._sleep(_jittered(0.005 * 2**conflicts, longest=0.5))
+                await self._yield_way(error, conflicts)
             except _LostError as loss:
                 losses += loss.in_work
                 if losses >= LOSS_TRIES:
@@ -108,11 +106,11 @@ class Database:
     async def fetch(
         self, statement: LiteralString, parameters: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run one reading statement and return its rows; it is run again after the connection was lost.
+        """Run one statement in a transaction of its own and return its rows; it is run again as `transaction`'s work is.
 
         Raises DatabaseUnavailable when patience ends, DatabaseError for all else that PostgreSQL refuses.
         """
-        losses = 0
+        conflicts = losses = 0
         while True:
             connection: Connection | None = None
             try:
@@ -124,6 +122,9 @@ class Database:
                         if failures.lost(error, connection):
                             await connection.close()
                         raise
+            except failures.CONFLICTS as error:
+                conflicts += 1
+                await self._yield_way(error, conflicts)
             except psycopg.Error as error:
                 losses += 1
                 if not failures.lost(error, connection) or losses >= LOSS_TRIES:
@@ -182,6 +183,12 @@ class Database:
             if failures.lost(error, connection):
                 raise _LostError(error, in_work=False) from error
             raise failures.explain(error, self._address) from error
+
+    async def _yield_way(self, error: psycopg.Error, conflicts: int) -> None:
+        """Wait after a conflict with another transaction. Raises DatabaseError after too many."""
+        if conflicts >= CONFLICT_TRIES:
+            raise failures.explain(error, self._address) from error
+        await self._sleep(_jittered(0.005 * 2**conflicts, longest=0.5))
 
     def _borrowed(self) -> AbstractAsyncContextManager[Connection]:
         return self._pool.connection(timeout=_POOL_WAIT)

@@ -124,9 +124,7 @@ class Forgetting:
         await connection.execute(query("upsert_tombstones"), marks)
         await purge(connection, keys)
         visible = sum(row[1] for row in rows)
-        changed = {"channel_ids": integers([channel_id]), "grown": integers([-visible])}
-        claims = dict.fromkeys(("claimed_ids", "los", "his"), integers([]))
-        await connection.execute(query("cover"), changed | claims | {"asked_at": None, "heard_ago": None})
+        await connection.execute(query("count_down"), {"channel_id": channel_id, "fewer": visible})
         return [key.message_id for key in keys]
 
     async def _enact(self, connection: "AsyncConnection[Any]") -> None:

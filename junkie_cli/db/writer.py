@@ -7,10 +7,11 @@ message back.) What changes is decided by `reconcile` and `copies`, which are pu
 retries it after a deadlock or a lost connection) and gives the same result.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Coverage, Range
@@ -19,7 +20,7 @@ from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
 from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
-from junkie_cli.db.text import dump_json, escape, unescape
+from junkie_cli.db.text import dump_json, escape, escape_all, unescape
 from junkie_cli.models import Message, Page, User
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Batch:
     asked_at: datetime | None = None
     shown_at: int | None = None
     heard_ago: float | None = None
+    fresh: bool = True
+    """Whether the messages are likely to be new to the archive: then they are stored without looking them up first."""
 
     @property
     def channel_ids(self) -> list[int]:
@@ -113,6 +116,7 @@ def page_batch(
         claims={} if claim is None else {channel_id: Coverage((claim,))},
         asked_at=asked_at,
         shown_at=seen if page.ids else None,
+        fresh=shown.isdisjoint(known),
     )
 
 
@@ -132,7 +136,10 @@ class Writer:
         if not batch.channel_ids and not batch.users:
             return Written()
         users = [user for user in _once_each(batch.users) if self._known_users.get(user.user_id) != user]
-        written = await self._database.transaction(lambda connection: self._write(connection, batch, users))
+        draft = _Draft.of(batch, users)
+        written = await self._store_new(draft) if batch.fresh and draft.plain else None
+        if written is None:
+            written = await self._database.transaction(lambda connection: self._write(connection, draft))
         for user in users:
             self._known_users[user.user_id] = user
             self._known_users.move_to_end(user.user_id)
@@ -140,16 +147,15 @@ class Writer:
             self._known_users.popitem(last=False)
         return written
 
-    async def _write(self, connection: "AsyncConnection[Any]", batch: Batch, users: Sequence[User]) -> Written:
-        messages = fold(batch.messages)
-        for deletion in batch.deletions:
-            if deletion.cause != "inferred":
-                messages.pop(deletion.key, None)
-        origins = {
-            key: origin
-            for key, incoming in messages.items()
-            if (origin := copies.origin_of(incoming.message)) is not None
-        }
+    async def _store_new(self, draft: "_Draft") -> Written | None:
+        """Store messages none of which the archive knows, in a single statement; None if it knows one of their places."""
+        new = list(draft.messages.values())
+        columns = _store_columns(draft, new, Counter(channel_id for channel_id, _ in draft.messages), unless_known=True)
+        rows = await self._database.fetch(query("store"), columns)
+        return Written(new=len(new), held=dict(rows)) if rows else None
+
+    async def _write(self, connection: "AsyncConnection[Any]", draft: "_Draft") -> Written:
+        batch, messages, origins = draft.batch, draft.messages, draft.origins
         state = await _read_under_locks(connection, batch, messages, [origin.key for origin in origins.values()])
         if origins:
             messages = copies.strip(messages, origins, lambda origin: self._dropped(origin, state, messages))
@@ -158,29 +164,24 @@ class Writer:
         )
         forgotten = [Deletion(incoming.key, incoming.seen, "forget") for incoming in decision.ruled_out]
         deletions = _effective([*batch.deletions, *state.unshown, *forgotten], state, decision)
-        grown = dict.fromkeys(batch.channel_ids, 0)
-        for incoming in decision.new:
-            grown[incoming.message.channel_id] += 1
-        for key in decision.taken_back:
-            if key in state.stored:
-                grown[key.channel_id] += 1
-        dropped = [d for d in deletions if d.key in state.stored and d.key not in state.tombstones]
-        for deletion in dropped:
-            grown[deletion.key.channel_id] -= 1
+        grown = Counter(incoming.message.channel_id for incoming in decision.new)
+        grown.update(key.channel_id for key in decision.taken_back if key in state.stored)
+        dropped = [d.key for d in deletions if d.key in state.stored and d.key not in state.tombstones]
+        grown.subtract(key.channel_id for key in dropped)
 
-        await self._apply(connection, decision, deletions)
-        if users:
-            seen = max((incoming.seen for incoming in messages.values()), default=0)
-            await connection.execute(query("upsert_users"), _user_columns(users, seen))
-        await _raise_last_messages(connection, batch, state)
-        cover = await connection.execute(query("cover"), _claim_columns(batch, grown))
-        held = {channel_id: count for channel_id, _, count in await cover.fetchall()}
+        if decision.taken_back:
+            await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
+        # Before what is deleted: with a message go its copies, in rows that are new too.
+        stored = await connection.execute(
+            query("store"), _store_columns(draft, decision.new, grown, unless_known=False)
+        )
+        await self._change(connection, decision, deletions)
         return Written(
             new=len(decision.new),
             edited=len(decision.edited) - decision.completed,
             deleted=len(dropped),
             kept_out=decision.kept_out,
-            held=held,
+            held=dict(await stored.fetchall()),
         )
 
     def _dropped(self, origin: copies.Origin, state: "_State", messages: Mapping[Key, Incoming]) -> bool:
@@ -191,13 +192,9 @@ class Writer:
             return shown is None or not tombstone.yields_to(shown.seen)
         return any(origin.ruled_out(rule, state.places.get(origin.key.channel_id)) for rule in state.rules)
 
-    async def _apply(
+    async def _change(
         self, connection: "AsyncConnection[Any]", decision: Decision, deletions: Sequence[Deletion]
     ) -> None:
-        if decision.taken_back:
-            await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
-        if decision.new:
-            await connection.execute(query("insert_messages"), _columns(decision.new))
         changed = [incoming for incoming, _ in decision.edited]
         replaced = [incoming for incoming, old in decision.edited if old.mark > ADOPTED]
         if replaced and self._keep_revisions:
@@ -219,12 +216,39 @@ class Writer:
             await purge(connection, purged)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A batch, with its messages folded and without those that it deletes too, and the originals of what they repeat."""
+
+    batch: Batch
+    users: Sequence[User]
+    messages: dict[Key, Incoming]
+    origins: dict[Key, copies.Origin]
+
+    @classmethod
+    def of(cls, batch: Batch, users: Sequence[User]) -> "_Draft":
+        messages = fold(batch.messages)
+        for deletion in batch.deletions:
+            if deletion.cause != "inferred":
+                messages.pop(deletion.key, None)
+        origins = {
+            key: origin
+            for key, incoming in messages.items()
+            if (origin := copies.origin_of(incoming.message)) is not None
+        }
+        return cls(batch, users, messages, origins)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the messages are all there is to it, so that only what is archived can have a say in it."""
+        return not (self.origins or self.batch.deletions or any(incoming.patch for incoming in self.messages.values()))
+
+
 @dataclass(slots=True)
 class _State:
     """What the archive says of a batch, read under the locks of its channels."""
 
     places: dict[int, Place]
-    last_message_ids: dict[int, int | None]
     tombstones: dict[Key, Tombstone]
     rules: list[Rule]
     stored: dict[Key, Stored]
@@ -239,18 +263,6 @@ async def purge(connection: "AsyncConnection[Any]", keys: Collection[Key]) -> No
     originals = {"originals": texts(str(message_id) for _, message_id in keys)}
     await connection.execute(query("purge_copies_in_revisions"), originals)
     await connection.execute(query("purge_copies"), originals)
-
-
-async def _raise_last_messages(connection: "AsyncConnection[Any]", batch: Batch, state: _State) -> None:
-    higher = {
-        channel_id: claimed.top.hi - 1
-        for channel_id, claimed in batch.claims.items()
-        if claimed.top is not None and claimed.top.hi - 1 > (state.last_message_ids.get(channel_id) or 0)
-    }
-    if higher:
-        await connection.execute(
-            query("raise_last_message"), {"channel_ids": integers(higher), "message_ids": integers(higher.values())}
-        )
 
 
 async def _read_under_locks(
@@ -277,12 +289,11 @@ async def _read_under_locks(
     rules = await (await connection.execute(query("read_rules"))).fetchall() if rows[0][0] else []
     state = _State(
         places={channel_id: Place(guild_id, parent_id) for channel_id, guild_id, parent_id, *_ in places},
-        last_message_ids={row[0]: row[3] for row in places},
         tombstones={Key(row[1], row[2]): Tombstone(row[3], row[4]) for row in rows if row[3] is not None},
         rules=[Rule(*row) for row in rules],
         stored={Key(row[1], row[2]): Stored(message_of(row[5:]), row[14]) for row in rows if row[5] is not None},
     )
-    await _read_adopted(connection, batch, {row[0] for row in places if row[4]}, state)
+    await _read_adopted(connection, batch, {row[0] for row in places if row[3]}, state)
     return state
 
 
@@ -342,26 +353,45 @@ def _once_each(users: Iterable[User]) -> list[User]:
 
 
 def _keys(keys: Iterable[Key]) -> dict[str, Any]:
-    keys = list(keys)
-    return {
-        "channel_ids": integers(channel_id for channel_id, _ in keys),
-        "message_ids": integers(message_id for _, message_id in keys),
-    }
+    channel_ids, message_ids = zip(*keys, strict=True) if (keys := list(keys)) else ((), ())
+    return {"channel_ids": integers(channel_ids), "message_ids": integers(message_ids)}
+
+
+_row = attrgetter(
+    "channel_id", "message_id", "author_id", "edited_at", "reply_to", "type", "author_name", "content", "extra"
+)
 
 
 def _columns(rows: Sequence[Incoming]) -> dict[str, Any]:
-    messages = [incoming.message for incoming in rows]
+    columns = zip(*[_row(incoming.message) for incoming in rows], strict=True) if rows else [()] * 9
+    channel_ids, message_ids, author_ids, edited_ats, reply_tos, types, author_names, contents, extras = columns
     return {
-        "channel_ids": integers([message.channel_id for message in messages]),
-        "message_ids": integers([message.message_id for message in messages]),
-        "author_ids": integers([message.author_id for message in messages]),
+        "channel_ids": integers(channel_ids),
+        "message_ids": integers(message_ids),
+        "author_ids": integers(author_ids),
         "seens": integers([incoming.mark for incoming in rows]),
-        "edited_ats": timestamps([message.edited_at for message in messages]),
-        "reply_tos": integers([message.reply_to for message in messages]),
-        "types": integers([message.type for message in messages]),
-        "author_names": texts([escape(message.author_name) for message in messages]),
-        "contents": texts([escape(message.content) for message in messages]),
-        "extras": texts([None if message.extra is None else dump_json(message.extra) for message in messages]),
+        "edited_ats": timestamps(edited_ats),
+        "reply_tos": integers(reply_tos),
+        "types": integers(types),
+        "author_names": texts(escape_all(list(author_names))),
+        "contents": texts(escape_all(list(contents))),
+        "extras": texts([None if extra is None else dump_json(extra) for extra in extras]),
+    }
+
+
+def _store_columns(
+    draft: _Draft, new: Sequence[Incoming], grown: Mapping[int, int], *, unless_known: bool
+) -> dict[str, Any]:
+    """Return what `store` takes: rows to insert, and for every channel of the batch by how many its count changes."""
+    channel_ids = draft.batch.channel_ids
+    seen = max((incoming.seen for incoming in draft.messages.values()), default=0)
+    return {
+        "unless_known": unless_known,
+        "batch_channel_ids": integers(channel_ids),
+        "batch_grown": integers([grown.get(channel_id, 0) for channel_id in channel_ids]),
+        **_columns(new),
+        **_user_columns(draft.users, seen),
+        **_claim_columns(draft.batch),
     }
 
 
@@ -371,16 +401,14 @@ def _user_columns(users: Sequence[User], seen: int) -> dict[str, Any]:
         "usernames": texts([escape(user.username) for user in users]),
         "global_names": texts([None if user.global_name is None else escape(user.global_name) for user in users]),
         "bots": booleans([user.bot for user in users]),
-        "seens": integers([seen] * len(users)),
-        "extras": texts([None if user.extra is None else dump_json(user.extra) for user in users]),
+        "user_seen": seen,
+        "user_extras": texts([None if user.extra is None else dump_json(user.extra) for user in users]),
     }
 
 
-def _claim_columns(batch: Batch, grown: Mapping[int, int]) -> dict[str, Any]:
+def _claim_columns(batch: Batch) -> dict[str, Any]:
     claims = [(channel_id, claim) for channel_id, claimed in batch.claims.items() for claim in claimed]
     return {
-        "channel_ids": integers(grown),
-        "grown": integers(grown.values()),
         "claimed_ids": integers(channel_id for channel_id, _ in claims),
         "los": integers(claim.lo for _, claim in claims),
         "his": integers(claim.hi for _, claim in claims),

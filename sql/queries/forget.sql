@@ -133,3 +133,9 @@ SET covered = n.covered,
 FROM left_over AS n
 WHERE s.channel_id = n.channel_id
 RETURNING s.channel_id, n.messages
+
+-- count_down --
+-- So many messages less that readers see.
+UPDATE junkie.channel_status AS s
+SET message_count = s.message_count - %(fewer)s, last_updated = now()
+WHERE s.channel_id = %(channel_id)s

@@ -12,7 +12,9 @@ SELECT pg_catalog.set_config('application_name', %(name)s, false)
 
 -- set_session --
 -- What every connection of junkie's relies on.
-SET TIME ZONE 'UTC'
+SELECT
+    pg_catalog.set_config('TimeZone', 'UTC', false),
+    pg_catalog.set_config('default_transaction_isolation', 'read committed', false)
 
 -- database_exists --
 -- Whether the server has a database of that name.

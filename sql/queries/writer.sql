@@ -7,7 +7,7 @@ ON CONFLICT (channel_id) DO NOTHING
 
 -- lock_channels --
 -- Lock the channels of a batch, in id order; tombstones, rules and rows are read only after that.
-SELECT s.channel_id, c.guild_id, c.parent_id, c.last_message_id, s.adopted
+SELECT s.channel_id, c.guild_id, c.parent_id, s.adopted
 FROM junkie.channel_status AS s
 LEFT JOIN junkie.channels AS c ON c.channel_id = s.channel_id
 WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
@@ -43,16 +43,19 @@ WHERE NOT EXISTS (
     SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
 )
 
--- insert_messages --
--- Rows that the archive lacks.
-INSERT INTO junkie.messages
-    (channel_id, message_id, author_id, seen, edited_at, reply_to, type, author_name, content, extra)
-SELECT u.channel_id, u.message_id, u.author_id, u.seen, u.edited_at, u.reply_to, u.type, u.author_name, u.content, u.extra::jsonb
-FROM unnest(
+-- store --
+-- Insert messages that the archive lacks, their authors and what they prove; see the function's own words.
+SELECT f.stored_in, f.held
+FROM junkie.store(
+    %(unless_known)s,
+    %(batch_channel_ids)s::bigint[], %(batch_grown)s::bigint[],
     %(channel_ids)s::bigint[], %(message_ids)s::bigint[], %(author_ids)s::bigint[], %(seens)s::bigint[],
     %(edited_ats)s::timestamptz[], %(reply_tos)s::bigint[], %(types)s::integer[],
-    %(author_names)s::text[], %(contents)s::text[], %(extras)s::text[]
-) AS u (channel_id, message_id, author_id, seen, edited_at, reply_to, type, author_name, content, extra)
+    %(author_names)s::text[], %(contents)s::text[], %(extras)s::text[],
+    %(user_ids)s::bigint[], %(usernames)s::text[], %(global_names)s::text[], %(bots)s::boolean[],
+    %(user_seen)s::bigint, %(user_extras)s::text[],
+    %(claimed_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[], %(asked_at)s::timestamptz, %(heard_ago)s::double precision
+) AS f
 
 -- update_messages --
 -- Rows that Discord now shows otherwise.
@@ -123,58 +126,3 @@ WHERE t.cause = 'inferred'
 DELETE FROM junkie.tombstones AS t
 USING unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
 WHERE t.channel_id = u.channel_id AND t.message_id = u.message_id AND t.cause = 'inferred'
-
--- cover --
--- Add claims and count changes to the channels of a batch, and derive is_fully_backfilled from the result. Edits and
--- deletions may be missed from the moment on at which the first page was asked for. heard_ago: so many seconds ago the
--- gateway had told of all that had happened in the channels claimed; NULL for a page.
-UPDATE junkie.channel_status AS s
-SET covered = n.covered,
-    is_fully_backfilled = n.covered @> int8range(least(s.channel_id, upper(n.covered)), upper(n.covered)) AND NOT isempty(n.covered),
-    message_count = s.message_count + n.grown,
-    unreadable = CASE WHEN n.claimed THEN NULL ELSE s.unreadable END,
-    unwatched_since = CASE WHEN n.claimed AND isempty(s.covered) THEN %(asked_at)s ELSE s.unwatched_since END,
-    checked_at = CASE
-        WHEN n.claimed THEN greatest(s.checked_at, now() - make_interval(secs => %(heard_ago)s::double precision))
-        ELSE s.checked_at
-    END,
-    last_updated = now()
-FROM (
-    SELECT
-        o.channel_id,
-        u.grown,
-        c.claimed IS NOT NULL AS claimed,
-        o.covered + coalesce(c.claimed, '{}'::int8multirange) AS covered
-    FROM unnest(%(channel_ids)s::bigint[], %(grown)s::bigint[]) AS u (channel_id, grown)
-    JOIN junkie.channel_status AS o ON o.channel_id = u.channel_id
-    LEFT JOIN (
-        SELECT r.channel_id, range_agg(int8range(r.lo, r.hi)) AS claimed
-        FROM unnest(%(claimed_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[]) AS r (channel_id, lo, hi)
-        GROUP BY r.channel_id
-    ) AS c ON c.channel_id = u.channel_id
-) AS n
-WHERE s.channel_id = n.channel_id
-RETURNING s.channel_id, s.is_fully_backfilled, s.message_count
-
--- raise_last_message --
--- A page showed newer messages than the channel's own object did.
-UPDATE junkie.channels AS c
-SET last_message_id = u.message_id
-FROM unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
-WHERE c.channel_id = u.channel_id AND (c.last_message_id IS NULL OR c.last_message_id < u.message_id)
-
--- upsert_users --
--- Accounts as Discord last showed them; an unchanged one is not written.
-INSERT INTO junkie.users AS k (user_id, username, global_name, bot, seen, extra)
-SELECT u.user_id, u.username, u.global_name, u.bot, u.seen, u.extra::jsonb
-FROM unnest(
-    %(user_ids)s::bigint[], %(usernames)s::text[], %(global_names)s::text[], %(bots)s::boolean[],
-    %(seens)s::bigint[], %(extras)s::text[]
-) AS u (user_id, username, global_name, bot, seen, extra)
-ORDER BY u.user_id
-ON CONFLICT (user_id) DO UPDATE
-SET username = excluded.username, global_name = excluded.global_name, bot = excluded.bot,
-    seen = excluded.seen, extra = excluded.extra
-WHERE k.seen <= excluded.seen
-    AND (k.username, k.global_name, k.bot, k.extra)
-    IS DISTINCT FROM (excluded.username, excluded.global_name, excluded.bot, excluded.extra)

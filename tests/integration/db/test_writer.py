@@ -1,6 +1,7 @@
 """The write invariant, on a real PostgreSQL."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -328,6 +329,10 @@ class SteppedDatabase:
             await self._gate.pass_through()
         return result
 
+    async def fetch(self, statement: Any, parameters: Any) -> list[Any]:
+        await self._gate.pass_through()
+        return await (await self._connection.execute(statement, parameters)).fetchall()
+
 
 async def interleave(database: Database, first: Batch, second: Batch, order: str) -> None:
     """Write both batches, statement by statement in the order of the letters A and B; then whoever is left goes on."""
@@ -367,15 +372,22 @@ async def interleave(database: Database, first: Batch, second: Batch, order: str
         await asyncio.gather(*tasks.values())
 
 
-async def test_no_order_of_a_page_and_a_deletion_brings_the_message_back(database: Database) -> None:
-    orders = ["".join("A" if n in chosen else "B" for n in range(9)) for chosen in combinations(range(9), 4)]
+LOOKED_UP = ["".join("A" if n in chosen else "B" for n in range(9)) for chosen in combinations(range(9), 4)]
+AT_ONCE = ["A" * before + "B" for before in range(12)]
+
+
+@pytest.mark.parametrize(("fresh", "orders"), [(False, LOOKED_UP), (True, AT_ONCE)])
+async def test_no_order_of_a_page_and_a_deletion_brings_the_message_back(
+    database: Database, *, fresh: bool, orders: list[str]
+) -> None:
     for number, order in enumerate(orders):
         message_id = CHANNEL + 1 + number
         shown = replace(page(message(message_id), before=message_id + 1), users=())
+        stored = page_batch(shown, seen=2 * number + 1, claim=Range(message_id, message_id + 1))
         await interleave(
             database,
             Batch(deletions=[Deletion(Key(CHANNEL, message_id), 2 * number + 2, "event")]),
-            page_batch(shown, seen=2 * number + 1, claim=Range(message_id, message_id + 1)),
+            replace(stored, fresh=fresh),
             order,
         )
     assert await rows(database) == {}
@@ -383,6 +395,72 @@ async def test_no_order_of_a_page_and_a_deletion_brings_the_message_back(databas
     state = (await Reader(database).channel_states([CHANNEL]))[CHANNEL]
     assert state.held == 0
     assert state.covered == Coverage.of([(CHANNEL + 1, CHANNEL + 1 + len(orders))])
+
+
+ANN = User(7, "ann", "Ann", bot=False)
+BEN = User(8, "ben", None, bot=True, extra={"avatar": "x"})
+NEW = page_batch(
+    page(message(1_500, 'a,"b\\'), message(1_400, "\x00\ud800"), users=(ANN, BEN)), seen=9, claim=Range(1_300, 2_000)
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "statement"),
+    [
+        ([], None),
+        ([page_batch(page(message(1_200)), seen=1, claim=Range(1_100, 1_300))], None),
+        ([page_batch(page(message(1_400, "old")), seen=1, claim=None)], None),
+        ([Batch(messages=[Incoming(message(1_500, "copy"), 1, partial=True)])], None),
+        ([Batch(deletions=[Deletion(Key(CHANNEL, 1_500), 1, "event")])], None),
+        ([Batch(deletions=[Deletion(Key(CHANNEL, 1_450), 1, "event")])], None),
+        (
+            [
+                page_batch(page(message(1_500)), seen=1, claim=None),
+                Batch(deletions=[Deletion(Key(CHANNEL, 1_500), 2, "inferred")]),
+            ],
+            None,
+        ),
+        ([], "INSERT INTO junkie.exclusions (user_id) VALUES (7)"),
+        ([], "INSERT INTO junkie.exclusions (user_id) VALUES (99)"),
+        ([], "INSERT INTO junkie.channel_status (channel_id, adopted) VALUES (1000, true)"),
+        (
+            [],
+            (
+                "WITH ghost AS (INSERT INTO junkie.messages (channel_id, message_id, author_id, seen, author_name, content) "
+                "VALUES (1000, 1350, 3, 0, '', 'ghost')) "
+                "INSERT INTO junkie.channel_status (channel_id, adopted, message_count) VALUES (1000, true, 1)"
+            ),
+        ),
+        ([], "INSERT INTO junkie.channels (channel_id, type, name, last_message_id) VALUES (1000, 0, 'c', 1200)"),
+        ([], "INSERT INTO junkie.users (user_id, username, bot, seen) VALUES (7, 'newer', false, 99)"),
+    ],
+)
+async def test_what_is_stored_at_once_is_what_looking_it_up_first_would_store(
+    database: Database, before: list[Batch], statement: str | None
+) -> None:
+    outcomes = []
+    for fresh in (False, True):
+        writer = Writer(database)
+        if statement is not None:
+            await execute(database, statement)
+        for batch in before:
+            await writer.write(batch)
+        written = await writer.write(replace(NEW, fresh=fresh))
+        everything = [
+            await execute(database, f"SELECT * FROM junkie.{table} ORDER BY 1, 2")
+            for table in ("messages", "tombstones", "users", "channels")
+        ]
+        status = "SELECT channel_id, is_fully_backfilled, covered, message_count, unreadable, adopted FROM junkie.channel_status"
+        everything.append(await execute(database, status))
+        outcomes.append((written, [[str(row) for row in rows] for rows in everything]))
+        for table in ("messages", "tombstones", "users", "channels", "channel_status", "exclusions"):
+            await execute(database, f"DELETE FROM junkie.{table}")
+    looked_up, at_once = outcomes
+    assert at_once[0] == looked_up[0]
+    for one, other in zip(at_once[1], looked_up[1], strict=True):
+        assert [re.sub(r"datetime\([^)]*\)", "…", row) for row in one] == [
+            re.sub(r"datetime\([^)]*\)", "…", row) for row in other
+        ]
 
 
 async def test_nothing_is_written_when_a_part_is_refused(database: Database) -> None:
