@@ -19,6 +19,7 @@ from junkie_cli.errors import ContentIntentMissing, JunkieError
 from junkie_cli.ingest import events
 from junkie_cli.ingest.estimate import NOTHING, Left, Outlook
 from junkie_cli.ingest.events import Emit
+from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.planner import walk
 from junkie_cli.ingest.reconciling import reconcile
 from junkie_cli.ingest.steps import (
@@ -69,12 +70,12 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every channel of a run shares. `slots` are the places of BACKFILL_CONCURRENCY."""
+    """What every channel of a run shares."""
 
     discord: "DiscordClient"
     reader: Reader
     writer: Writer
-    slots: asyncio.Semaphore
+    in_flight: InFlight
     emit: Emit
     progressed: Callable[[], None]
     complete: bool = True
@@ -330,7 +331,8 @@ class _Lane:
     async def _fetch(self, fetch: Fetch, brought: Sequence[int] = ()) -> Page:
         @asynccontextmanager
         async def place() -> AsyncIterator[None]:
-            async with self._tools.slots:
+            opens = self._tools.discord.opens_window(self._run.channel_id)
+            async with self._tools.in_flight.place(first=opens):
                 # Drawn for each attempt, just before it is sent.
                 draw = await self._tools.reader.draw(
                     self._run.channel_id,
@@ -379,7 +381,7 @@ class _Lane:
             asked_at=asked.draw.at - LATE,
             complete=self._tools.complete,
         )
-        async with self._tools.slots:
+        async with self._tools.in_flight.place():
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
         short = store.request.after is not None and len(page.ids) < store.request.limit

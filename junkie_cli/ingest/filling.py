@@ -5,7 +5,6 @@ coverage together. The walk begins at the window's upper end and goes down, so t
 window is long; a gap that remains below is on record as any other.
 """
 
-import asyncio
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from junkie_cli.db.writer import Batch, Writer
 from junkie_cli.errors import ChannelForbidden, ChannelNotFound
 from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing
 from junkie_cli.ingest.events import Emit
+from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.planner import OVERLAP_MS
 from junkie_cli.ingest.steps import Goal, View
 from junkie_cli.ingest.window import Window
@@ -175,7 +175,7 @@ class Filler:
             discord=self.discord,
             reader=self._reader,
             writer=self._writer,
-            slots=asyncio.Semaphore(self.options.concurrency),
+            in_flight=InFlight(self.options.concurrency),
             emit=self.emit,
             progressed=self.presence.progressed,
             complete=self.discord.content_intent,

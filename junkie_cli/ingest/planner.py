@@ -92,6 +92,18 @@ class _Front:
         self.span += claim.hi - claim.lo
         return next(r.lo for r in self.view.covered if claim.lo in r)
 
+    def nears_the_start(self, gap: Range) -> bool:
+        """Say whether the next page below may be the last there is.
+
+        It is asked for with its cursor one id higher, so that it shows the message that the page before it ended with:
+        should nothing else be left, it proves itself, where an empty page would have to be asked for again. (With a
+        target, one message less on a page may cost a page more.)
+        """
+        if gap.lo > self.goal.floor or self.goal.page_limit == 1 or self.goal.target is not None:
+            return False
+        reach = self.span_of(self.goal.page_limit)
+        return reach is not None and gap.hi - gap.lo < reach
+
     def span_of(self, messages: int) -> int | None:
         """Return in how many ids so many messages may lie; None until a message was seen."""
         return messages * self.span // self.messages if self.messages else None
@@ -181,7 +193,8 @@ def _lane(front: _Front, sections: _Sections, enough: int, phase: Phase) -> Walk
         # Another lane's page may have reached into this section.
         while (gaps := front.view.covered.gaps(section.lo, section.cursor)) and front.messages < enough:
             section.cursor = gaps[-1].hi
-            request = PageRequest(front.view.channel_id, before=section.cursor, limit=front.goal.page_limit)
+            before = section.cursor + front.nears_the_start(gaps[-1])
+            request = PageRequest(front.view.channel_id, before=before, limit=front.goal.page_limit)
             ids, claim = yield from ask(front.view, request, phase)
             if claim is None:
                 return

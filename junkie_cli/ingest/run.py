@@ -32,6 +32,7 @@ from junkie_cli.errors import (
 from junkie_cli.ingest.channel import LATE, ChannelRun, Tally, Tools, Watcher, content_intent_missing, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
+from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.selection import Found, Selection, Target, find
 from junkie_cli.ingest.steps import Extent, Goal, View
 from junkie_cli.models import Channel
@@ -156,7 +157,7 @@ class Run:
             discord=discord,
             reader=self._reader,
             writer=Writer(database, on_delete=options.on_delete, keep_revisions=options.keep_revisions),
-            slots=asyncio.Semaphore(options.concurrency),
+            in_flight=InFlight(options.concurrency),
             emit=emit,
             progressed=presence.progressed,
             complete=discord.content_intent,
