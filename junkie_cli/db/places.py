@@ -115,9 +115,12 @@ class Places:
         """Say whether the archive knows a guild's name."""
         return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
 
-    async def note_checked(self, channel_ids: Collection[int], at: datetime) -> None:
-        """Record that Discord was asked for the newest messages of channels at that moment, and they are in the archive."""
-        parameters = {"channel_ids": sorted(channel_ids), "asked_at": at}
+    async def note_checked(self, channel_ids: Collection[int], at: datetime, *, heard: bool = False) -> None:
+        """Record that Discord was asked for the newest messages of channels at that moment, and they are in the archive.
+
+        `heard` says that whatever else happened in them was told, or is on record as missed.
+        """
+        parameters = {"channel_ids": sorted(channel_ids), "asked_at": at, "heard": heard}
 
         async def work(connection: "AsyncConnection[Any]") -> None:
             await connection.execute(query("note_checked"), parameters)

@@ -302,7 +302,9 @@ class Run:
     async def _note_checked(self, channel_ids: Sequence[int]) -> None:
         """Record that whatever had been posted in these channels when they were listed is archived or a known gap."""
         assert self._began_at is not None
-        await self._places.note_checked(channel_ids, self._began_at)
+        heard = [channel_id for channel_id in channel_ids if self._watch(channel_id) is not None]
+        await self._places.note_checked(heard, self._began_at, heard=True)
+        await self._places.note_checked(set(channel_ids).difference(heard), self._began_at)
 
     async def _outcome(self, plan: Plan, target: Target, run: ChannelRun) -> tuple[Outcome, str]:
         """Run a channel's walks. Raises only what ends the whole run."""

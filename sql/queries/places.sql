@@ -48,7 +48,7 @@ SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
 -- note_checked --
 -- Discord was asked for the newest messages of these channels at that moment, and the archive has them. Edits and deletions
--- were not asked for: where nobody watches, they may be missing since the time before.
+-- were not asked for: unless all was heard, or a live `serve` hears it, they may be missing since the time before.
 WITH asked AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s
@@ -56,7 +56,7 @@ WITH asked AS (
     ORDER BY s.channel_id
     FOR UPDATE OF s
 ), watched AS (
-    SELECT EXISTS (
+    SELECT %(heard)s OR EXISTS (
         SELECT FROM junkie.workers AS w
         WHERE w.command = 'serve' AND w.live_at > now() - interval '15 seconds'
             AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)

@@ -8,6 +8,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
 from junkie_cli.emulator.server import running
+from junkie_cli.ingest import mending, serve
 from tests.integration.ingest.scene import MakeSettings, Scene
 
 MakeScene = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -23,3 +24,11 @@ def scene(database: Database, make_settings: MakeSettings) -> MakeScene:
             yield Scene(emulator, database, make_settings)
 
     return make
+
+
+@pytest.fixture
+def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needs are gathered and retried in moments, as nothing here takes longer."""
+    monkeypatch.setattr(mending, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(mending, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(serve, "RETRY_SECONDS", 0.2)

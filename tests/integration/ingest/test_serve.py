@@ -1,79 +1,18 @@
 """Serve against the emulator's gateway over real sockets and a real PostgreSQL; each ends in "the archive equals the truth"."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
-from junkie_cli.client.gateway import open_gateway
-from junkie_cli.client.session import open_client
 from junkie_cli.db.reader import Reader
-from junkie_cli.db.workers import present
 from junkie_cli.emulator.permissions import Right
-from junkie_cli.ingest import mending, serve
-from junkie_cli.ingest.backfill import BackfillOptions
-from junkie_cli.ingest.mending import ServeOptions
 from junkie_cli.ingest.selection import Selection
-from junkie_cli.ingest.serve import Serve
-from junkie_cli.ingest.sync import SyncOptions
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import PATIENCE, Scene
-from tests.truth import archived, assert_claims_hold, assert_equals_truth, coverage
+from tests.integration.ingest.serving import serving_on, until, until_true
+from tests.truth import archived, assert_claims_hold, coverage
 
-
-@pytest.fixture(autouse=True)
-def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Needs are gathered and retried in moments, as nothing here takes longer."""
-    monkeypatch.setattr(mending, "SETTLE_SECONDS", 0.05)
-    monkeypatch.setattr(mending, "RETRY_SECONDS", 0.2)
-    monkeypatch.setattr(serve, "RETRY_SECONDS", 0.2)
-
-
-@asynccontextmanager
-async def serving_on(s: Scene, selection: Selection | None = None) -> AsyncIterator[Serve]:
-    """Run a serve, from its first complete archive on."""
-    settings = s.make_settings(DISCORD_TOKEN=s.emulator.token, DISCORD_API_URL=s.emulator.api_url)
-    chosen = selection or Selection()
-    options = ServeOptions(backfill=BackfillOptions(selection=chosen), sync=SyncOptions(selection=chosen, limit=200))
-    async with (
-        open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
-        present(s.database, "serve", discord.me.user_id) as presence,
-    ):
-        serve = Serve(options, discord, s.database, presence, s.events.append)
-        running = asyncio.create_task(
-            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=PATIENCE))
-        )
-        try:
-            await until(lambda: serve.vitals().connected and not serve.vitals().mending, running)
-            yield serve
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-            if not running.cancelled() and (error := running.exception()) is not None:
-                raise error
-
-
-async def until(condition: Callable[[], bool], running: "asyncio.Task[None] | None" = None) -> None:
-    """Wait for a condition of memory alone; fail as soon as the serve has ended."""
-    async with asyncio.timeout(60):
-        while not condition():
-            if running is not None and running.done():
-                running.result()
-            await asyncio.sleep(0.01)
-
-
-async def until_true(s: Scene) -> None:
-    """Wait until the archive equals the truth, and say what is wrong if it never does."""
-    for _ in range(100):
-        try:
-            await assert_equals_truth(s.database, s.truths(), names=False)
-        except AssertionError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-    await assert_equals_truth(s.database, s.truths(), names=False)
+pytestmark = pytest.mark.usefixtures("no_long_waits")
 
 
 async def test_what_was_there_and_what_happens_is_archived(scene: MakeScene) -> None:
