@@ -21,13 +21,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 
 from junkie_cli.db import account, binaries
 from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.complaint import complaint
 from junkie_cli.db.processes import is_running
+from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 
 DATABASE: Final = "junkie"
@@ -149,6 +150,23 @@ class Cluster:
             self._launch(programs, who, wait)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def see_to_database(self) -> None:
+        """Create our database where a running server lacks it: a disk was full once, or somebody has dropped it.
+
+        Raises EmbeddedServerError.
+        """
+        if (connection := self.connect("junkie start", database=MAINTENANCE)) is None:
+            return
+        with connection:
+            if connection.execute(query("database_exists"), {"name": DATABASE}).fetchone() == (True,):
+                return
+            try:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+            except psycopg.Error as error:
+                raise EmbeddedServerError(
+                    f"can't create the embedded database: {str(error).splitlines()[0]}", hint=f"see {self.log}"
+                ) from error
 
     def stop(self) -> bool:
         """Stop the server, ending its connections; return whether one was running.
@@ -351,13 +369,14 @@ class Cluster:
         return False
 
     def _clear_stale_locks(self) -> None:
-        """Remove lock files whose process id another program, or a dead one nobody reaps, has by now.
+        """Remove lock files that name nobody, or a process id that another program, or a dead one nobody reaps, has by now.
 
-        PostgreSQL itself sees only that the id is in use, and would refuse to start for ever.
+        PostgreSQL itself would refuse to start for ever: it sees only that the id is in use, or that there is none, as
+        where a full disk or a power failure left the file empty.
         """
         for file in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
             pid = _pid_in(file)
-            if pid is not None and not is_running(pid, "postgres") and is_running(pid, None, zombies=True):
+            if pid is None or (not is_running(pid, "postgres") and is_running(pid, None, zombies=True)):
                 file.unlink(missing_ok=True)
 
     def _rotate_log(self, who: Account) -> None:

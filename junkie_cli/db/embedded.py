@@ -78,6 +78,7 @@ class EmbeddedServer:
             if self._anchor is None:
                 self.cluster.start(wait)
                 try:
+                    self.cluster.see_to_database()
                     self._anchor = self.cluster.connect(self._name("anchor"), wait)
                 except BaseException:
                     # Nobody would be left to stop it, and why it refused us matters more than how it ended.

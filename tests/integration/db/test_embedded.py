@@ -480,13 +480,47 @@ def without_database(home: Path) -> Iterator[Cluster]:
         cluster.stop()
 
 
+def closing(home: Path, *, to_all: bool) -> None:
+    """Let the server of a home refuse connections to junkie's database, or accept them again."""
+    cluster = Cluster(home)
+    cluster.start()
+    connection = cluster.connect("test", database=MAINTENANCE)
+    assert connection is not None
+    with connection:
+        connection.execute(f"ALTER DATABASE junkie ALLOW_CONNECTIONS {not to_all}".encode())
+    cluster.stop()
+
+
 async def test_a_server_that_was_launched_and_refuses_is_ended(used_home: Path) -> None:
+    closing(used_home, to_all=True)
+    try:
+        with pytest.raises(EmbeddedServerError, match="refuses the connection"):
+            await use_once(used_home)
+        assert Cluster(used_home).postmaster() is None
+    finally:
+        closing(used_home, to_all=False)
+
+
+async def test_a_server_that_lacks_our_database_is_given_it(used_home: Path) -> None:
+    """As a disk that was full in the middle of a first start once left it."""
     with without_database(used_home) as cluster:
         cluster.stop()
-        with pytest.raises(EmbeddedServerError, match="refuses the connection"):
-            async with embedded_server(used_home):
-                pass
-        assert cluster.postmaster() is None
+        async with embedded_server(used_home) as server:
+            with client(server) as connection:
+                assert connection.execute("SELECT current_database()").fetchone() == ("junkie",)
+        cluster.start()
+        with psycopg.connect(cluster.url.replace("/junkie?", f"/{MAINTENANCE}?"), autocommit=True) as connection:
+            connection.execute("DROP DATABASE junkie")
+
+
+@pytest.mark.parametrize("content", ["", "nonsense\n"])
+@pytest.mark.parametrize("name", ["postmaster.pid", ".s.PGSQL.5432.lock"])
+async def test_a_lock_file_that_names_nobody_stops_no_start(used_home: Path, name: str, content: str) -> None:
+    """A full disk, or a power failure, leaves it empty; PostgreSQL alone would never start again."""
+    data = Cluster(used_home).data
+    (data / name).write_text(content)
+    await use_once(used_home)
+    assert not (data / name).exists()
 
 
 def test_a_server_without_our_database_can_be_stopped(used_home: Path) -> None:
