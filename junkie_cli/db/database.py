@@ -26,7 +26,7 @@ from junkie_cli.db.conninfo import Address
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.queries import query
 from junkie_cli.db.text import load_json
-from junkie_cli.errors import DatabaseError
+from junkie_cli.errors import DatabaseError, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool
@@ -293,10 +293,7 @@ async def first_connection(
         else:
             address = conninfo.read(settings.postgres_url.reveal(), application_name=name)
         stack.enter_context(_masked_log(address))
-        async with await _first_connection(address) as connection:
-            _check_server(connection, address)
-            if migrate:
-                await _migrate(connection, address)
+        async with await _made_ready(address, server, migrate=migrate) as connection:
             yield FirstConnection(connection, address, server)
 
 
@@ -337,6 +334,30 @@ def _options() -> dict[str, Any]:
 
 async def _configure(connection: Connection) -> None:
     await connection.execute(query("set_session"))
+
+
+async def _made_ready(address: Address, server: EmbeddedServer | None, *, migrate: bool) -> Connection:
+    """Connect, check the server, and bring the schema up to date with `migrate`.
+
+    An embedded server that ends meanwhile, since somebody killed it, is started again; another's outage is reported.
+    """
+    for last in (server is None, server is None, True):
+        try:
+            connection = await _first_connection(address)
+            try:
+                _check_server(connection, address)
+                if migrate:
+                    await _migrate(connection, address)
+            except BaseException:
+                await connection.close()
+                raise
+        except DatabaseUnavailable:
+            if last or server is None:
+                raise
+            await server.ensure()
+        else:
+            return connection
+    raise AssertionError
 
 
 async def _first_connection(address: Address) -> Connection:

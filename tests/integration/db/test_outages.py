@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from junkie_cli.config import Settings
+from junkie_cli.db import database as database_module
 from junkie_cli.db import embedded
 from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.database import Connection, Database, open_database
@@ -97,6 +98,28 @@ async def test_the_embedded_server_ends_in_mid_transaction_and_comes_back(
     async with open_database(embedded_settings, command="test") as database:
         assert await put(database, first, end) == 2
         assert {f"{first} first", f"{first} second"} <= set(await names(database))
+    assert Cluster(own_home).postmaster() is None
+
+
+@pytest.mark.parametrize("moment", ["connects", "migrates"])
+async def test_the_embedded_server_ends_before_anything_was_done(
+    embedded_settings: Settings, own_home: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    name = {"connects": "_first_connection", "migrates": "_migrate"}[moment]
+    step = getattr(database_module, name)
+    ended = False
+
+    async def ending_first(*arguments: Any) -> Any:
+        nonlocal ended
+        if not ended:
+            ended = True
+            embedded.stop(own_home, force=True)
+        return await step(*arguments)
+
+    monkeypatch.setattr(database_module, name, ending_first)
+    async with open_database(embedded_settings, command="test") as database:
+        assert isinstance(await names(database), list)
+    assert ended
     assert Cluster(own_home).postmaster() is None
 
 
