@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from junkie_cli import __version__
-from junkie_cli.cli import backfill, context, db, demo, emulator, forget, options, serve, settings, status, sync
+from junkie_cli.cli import backfill, context, db, demo, doctor, emulator, forget, options, serve, settings, status, sync
 from junkie_cli.cli.output import discard, error_line, is_structured, product, set_up_logging
 from junkie_cli.errors import INTERRUPTED, JunkieError, UsageError
 
@@ -66,6 +66,7 @@ app.command("context", epilog=context.EXIT_CODES)(context.command)
 app.command("status", epilog=status.EXIT_CODES)(status.command)
 app.command("config", epilog=EXIT_CODES)(settings.command)
 app.command("demo", epilog=EXIT_CODES)(demo.command)
+app.command("doctor", epilog=doctor.EXIT_CODES)(doctor.command)
 app.command("emulator")(emulator.emulator)
 app.add_typer(db.app, name="db")
 for registered in db.app.registered_commands:

@@ -57,6 +57,7 @@ class GuildInventory:
     """What a guild holds, as far as the bot can see: every channel with categories, forums and threads.
 
     `newest` is, per list of archived threads that was walked to its end or to its cursor, when its newest was archived.
+    `unmanaged` are the channels that may have archived private threads which the bot is not shown: it lacks Manage Threads.
     """
 
     guild: Guild
@@ -64,6 +65,7 @@ class GuildInventory:
     channels: tuple[FoundChannel, ...]
     unlisted: tuple[Unlisted, ...] = ()
     newest: Mapping[ListKey, datetime] = field(default_factory=dict)
+    unmanaged: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -141,6 +143,7 @@ class Directory:
             tuple(channels),
             tuple(found.unlisted),
             found.newest,
+            tuple(channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload)),
         )
 
     async def channel(self, channel_id: int) -> FoundChannel:
@@ -275,6 +278,11 @@ def _lists_of(bot: Standing, channel: Channel, payload: Mapping[str, Any]) -> li
         manages = permissions(bot, payload) & MANAGE_THREADS
         lists.append(ListKey(channel.channel_id, Listing.PRIVATE if manages else Listing.JOINED))
     return lists
+
+
+def _unmanaged(bot: Standing, channel: Channel, payload: Mapping[str, Any]) -> bool:
+    readable = channel.type == ChannelType.TEXT and access(bot, payload).readable
+    return readable and not permissions(bot, payload) & MANAGE_THREADS
 
 
 async def side_by_side(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:

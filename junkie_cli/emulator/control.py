@@ -47,7 +47,7 @@ class Control:
         self.add_role, self.rename_role, self.delete_role = world.add_role, world.rename_role, world.delete_role
 
         self.counts, self.reset_counts, self.set_latency = traffic.counts, traffic.reset_counts, traffic.set_latency
-        self.set_limits, self.log = traffic.limiter.set, traffic.log
+        self.set_limits, self.set_clock, self.log = traffic.limiter.set, traffic.set_clock, traffic.log
         self.hold, self.after_requests = traffic.faults.hold, traffic.faults.after_requests
         self.clear_faults = traffic.faults.clear
 

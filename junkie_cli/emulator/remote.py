@@ -36,7 +36,7 @@ _OF_GATEWAY: Final = frozenset(
         *("available", "send_raw", "set_session_starts"),
     }
 )
-_OF_TRAFFIC: Final = frozenset({"counts", "reset_counts", "set_latency", "fault", "clear_faults"})
+_OF_TRAFFIC: Final = frozenset({"counts", "reset_counts", "set_latency", "set_clock", "fault", "clear_faults"})
 _OF_TRUTH: Final = frozenset({"named", "ids", "readable", "warm"})
 _IDS: Final = frozenset({"message_ids", "roles", "channels"})
 _RIGHTS: Final = frozenset({"allow", "deny", "permissions"})

@@ -4,9 +4,11 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any, Final
 
 from aiohttp import web
@@ -110,6 +112,7 @@ class _Desk:
             response = await self._answer(request, call)
             if traffic.latency_ms:
                 await asyncio.sleep(traffic.latency_ms / 2000)
+            response.headers["Date"] = formatdate(time.time() + traffic.ahead_s, usegmt=True)
             if isinstance(response, web.Response):
                 status, scope = response.status, response.headers.get("X-RateLimit-Scope")
             return response

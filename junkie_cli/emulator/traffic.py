@@ -52,6 +52,7 @@ class Traffic:
         self.limiter = Limiter(limits, clock=time.monotonic, wall=time.time)
         self.faults = Faults(seed)
         self.latency_ms = latency_ms
+        self.ahead_s = 0.0
         self.log: deque[Seen] = deque(maxlen=LOG_LENGTH)
         self._counts = Counts()
         self._under_way = 0
@@ -69,6 +70,10 @@ class Traffic:
     def set_latency(self, latency_ms: float) -> None:
         """Let every answer take so long, half of it on either way."""
         self.latency_ms = latency_ms
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Let every answer's Date be so many seconds ahead of this machine's clock."""
+        self.ahead_s = ahead_s
 
     def came(self, route: str, major: int, query: dict[str, str]) -> None:
         """Count a request that came."""
