@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from junkie_cli import checks, config
-from junkie_cli.checks import Check, skipped
+from junkie_cli import config
 from junkie_cli.cli import options
 from junkie_cli.cli.output import set_up_logging
 from junkie_cli.cli.runtime import run_async
@@ -12,6 +11,7 @@ from junkie_cli.config import Settings
 from junkie_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from junkie_cli.checks import Check
     from junkie_cli.client.diagnosis import Scope
     from junkie_cli.client.discovery import GuildInventory
     from junkie_cli.ingest.selection import Selection
@@ -90,19 +90,21 @@ def _scope(selection: "Selection") -> "Scope":
 async def _examine(
     settings: Settings | None, selection: "Selection", problems: Sequence[ConfigError], *, json: bool
 ) -> int:
+    from junkie_cli.checks import exit_code
     from junkie_cli.cli.findings import Findings
 
     findings = Findings(as_json=json)
     async for section, found in _every(settings, selection, problems):
         findings.add(section, found)
     findings.end()
-    return checks.exit_code(findings.checks)
+    return exit_code(findings.checks)
 
 
 async def _every(
     settings: Settings | None, selection: "Selection", problems: Sequence[ConfigError]
-) -> AsyncIterator[tuple[str, Sequence[Check]]]:
+) -> AsyncIterator[tuple[str, "Sequence[Check]"]]:
     """Make all checks, one part after another."""
+    from junkie_cli.checks import skipped
     from junkie_cli.cli import machine
 
     yield MACHINE, machine.examine(settings, problems)
