@@ -243,7 +243,8 @@ class TestWorkers:
             assert "Workers: none is alive" in (await archive.status())[1]
 
 
-SCANS = {"messages", "tombstones", "revisions"}
+GROWING = re.compile("messages|tombstones|revisions")
+"""Their partitions begin so, too."""
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -268,15 +269,17 @@ async def test_it_takes_no_longer_for_more_messages(archive: Archive, database_u
         await archive.execute("ANALYZE")
     with psycopg.connect(database_url) as connection:
         connection.execute(queries.query("status_session"))
+        read: list[dict[str, Any]] = []
         for name in ("status_archive", "status_guilds", "status_channels", "status_workers"):
             explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + sql.SQL(queries.query(name))
             row = connection.execute(explain).fetchone()
             assert row is not None
-            for node in nodes(row[0][0]["Plan"]):
-                if node.get("Relation Name") in SCANS:
-                    assert node["Node Type"] in {"Index Scan", "Index Only Scan"}, (name, node)
-                    assert node["Actual Rows"] <= 1, (name, node)
-                    assert node.get("Rows Removed by Filter", 0) == 0, (name, node)
+            read += [node for node in nodes(row[0][0]["Plan"]) if GROWING.match(node.get("Relation Name", ""))]
+    assert len(read) >= 4
+    for node in read:
+        assert node["Node Type"] in {"Index Scan", "Index Only Scan"}, node
+        assert node["Actual Rows"] <= 1, node
+        assert node.get("Rows Removed by Filter", 0) == 0, node
 
 
 async def test_the_size_is_that_of_the_tables_and_their_indexes(archive: Archive, database_url: str) -> None:
