@@ -1,8 +1,10 @@
 """What commands open, and how they are interrupted."""
 
+import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED
 
 if TYPE_CHECKING:
+    import threading
+
     from junkie_cli.client.session import DiscordClient
     from junkie_cli.db.database import Database
     from junkie_cli.db.workers import Presence
@@ -30,10 +34,11 @@ def begin(flags: Mapping[str, Any] | None = None, *, quiet: bool = False) -> Set
     return settings
 
 
-def run_async(main: Coroutine[Any, Any, int]) -> int:
+def run_async(main: Coroutine[Any, Any, int], *, interrupted: int = INTERRUPTED, grace: float | None = None) -> int:
     """Run a command and return its exit code.
 
-    Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give 130 once it has cleaned up.
+    Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give the code `interrupted` once it has cleaned up. Should
+    that take longer than `grace` seconds, since a database or a disk hangs, the process ends at once.
     """
     # Of all that help and --version import it would take the longest.
     import asyncio
@@ -42,18 +47,55 @@ def run_async(main: Coroutine[Any, Any, int]) -> int:
         task = asyncio.current_task()
         assert task is not None
         loop = asyncio.get_running_loop()
+
+        def cancel() -> None:
+            # A second signal while cleaning up must not leave a server behind.
+            if task.cancelling():
+                return
+            if grace is not None:
+                ending.callback(_end_after(grace, interrupted).cancel)
+            task.cancel()
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # nohup, and a shell that starts us in the background, mean what they say.
             if signal.getsignal(number) is signal.SIG_IGN:
                 continue
-            # A second signal while cleaning up must not leave a server behind.
-            loop.add_signal_handler(number, lambda: task.cancel() if not task.cancelling() else None)
+            loop.add_signal_handler(number, cancel)
         try:
             return await main
         except asyncio.CancelledError:
-            return INTERRUPTED
+            return interrupted
 
-    return asyncio.run(guarded())
+    with ExitStack() as ending:
+        return asyncio.run(guarded())
+
+
+def end_well_if_stopped() -> None:
+    """Let the process exit with 0 if it is told to end before it has begun, as `run_async` does from then on."""
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
+
+
+def _end_after(seconds: float, code: int) -> "threading.Timer":
+    """End the process after so many seconds, whatever it waits for: as if it were killed, which it must bear anyway."""
+    import threading
+
+    def end() -> None:
+        logging.getLogger(__name__).warning(
+            "what was to be cleaned up takes too long; ending without it, as if killed. The next run fetches what is missing"
+        )
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,20 @@
 """`junkie serve`."""
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from junkie_cli.cli import options
-from junkie_cli.cli.runtime import begin, opened, run_async
+from junkie_cli.cli.runtime import begin, end_well_if_stopped, opened, run_async
 from junkie_cli.config import Settings
-from junkie_cli.errors import INTERRUPTED, UsageError
+from junkie_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
+
+GRACE: Final = 4.5
+"""Seconds from SIGTERM to the end, whatever hangs."""
 
 
 def command(
@@ -35,12 +38,12 @@ def command(
     Runs until SIGTERM or Ctrl-C, then writes what it heard and exits 0. It survives lost connections and an absent database;
     whatever it could not hear is fetched afterwards.
     """
+    end_well_if_stopped()
     settings = begin(options.places(guild, channel, exclude) | {"concurrency": concurrency})
     address = None if health is None else read_address(health)
     selection = options.read_selection(settings, threads=threads)
-    code = run_async(run(settings, selection, shards=shards, address=address))
     # To be stopped is how a serve ends well.
-    return 0 if code == INTERRUPTED else code
+    return run_async(run(settings, selection, shards=shards, address=address), interrupted=0, grace=GRACE)
 
 
 async def run(

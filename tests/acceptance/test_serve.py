@@ -60,6 +60,15 @@ class Stage:
                 await asyncio.sleep(0.05)
             return state
 
+    def server_pids(self) -> list[int]:
+        """Return the processes of the embedded server, the postmaster first."""
+        pid_files = list(self.home.rglob("postmaster.pid"))
+        if not pid_files:
+            return []
+        postmaster = int(pid_files[0].read_text().split("\n")[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
+        return [postmaster, *map(int, children.read_text().split())] if children.exists() else []
+
     def truths(self) -> dict[int, list[Any]]:
         control = self.emulator.control
         return {channel_id: control.truth(channel_id) for channel_id in control.readable()}
