@@ -2,6 +2,9 @@
 
 Each reader returns the value, or raises ValueError with a phrase that goes after "X is … and"; it never repeats the
 text, which may be a secret.
+
+Invariant: what was once read as a secret is known to `masked`, which whatever shows text to people calls last: other
+people's errors may hold anything.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +18,24 @@ DEFAULT_TIMEZONE: Final = "Asia/Kolkata"
 _LARGEST: Final = 2**31 - 1
 
 
+_LEAST: Final = 4
+"""Characters of a secret that can be masked; a shorter one would tear holes into every text."""
+
+_secrets: Final[set[str]] = set()
+
+
+def hide(*secrets: str) -> None:
+    """Let `masked` replace these from now on."""
+    _secrets.update(secret for secret in secrets if len(secret) >= _LEAST)
+
+
+def masked(text: str) -> str:
+    """Return the text with every secret of this process replaced by asterisks."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "********")
+    return text
+
+
 class Secret:
     """A string that shows itself only when asked with `reveal()`."""
 
@@ -22,6 +43,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        hide(value)
 
     def reveal(self) -> str:
         """Return the text itself. Call it only where it goes over the wire."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import IO, Any, Final
 
 from junkie_cli.errors import JunkieError
+from junkie_cli.values import masked
 
 # Controls, invisible characters, and what embeds or overrides a direction. U+200C and U+200D stay: scripts and emoji
 # need them, and they do no harm.
@@ -80,7 +81,7 @@ def note(text: str) -> None:
         return
     # Whoever read it is gone: there is nobody left to tell, and the work goes on.
     with contextlib.suppress(OSError):
-        sys.stderr.write(writable(shown(text), sys.stderr.encoding) + "\n")
+        sys.stderr.write(writable(shown(masked(text)), sys.stderr.encoding) + "\n")
         sys.stderr.flush()
 
 
@@ -169,7 +170,7 @@ class _Formatter(logging.Formatter):
     """Makes a record safe to show: its message is one line, and a traceback's lines hold no controls."""
 
     def format(self, record: logging.LogRecord) -> str:
-        head, *rest = super().format(record).split("\n")
+        head, *rest = masked(super().format(record)).split("\n")
         if record.exc_info or record.stack_info:
             return "\n".join(shown(line) for line in (head, *rest))
         return shown(" ".join((head, *(line.strip() for line in rest))))

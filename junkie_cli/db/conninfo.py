@@ -9,6 +9,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from junkie_cli.errors import ConfigError
+from junkie_cli.values import hide
 
 _DEFAULTS: Final = {
     "connect_timeout": "10",
@@ -56,7 +57,9 @@ def read(url: str, *, application_name: str, place: str | None = None) -> Addres
     parameters |= {"client_encoding": "UTF8", "application_name": application_name}
     if place is None:
         place = _place(parameters)
-    return Address(place, conninfo.make_conninfo("", **parameters), _passwords(url, parameters))
+    passwords = _passwords(url, parameters)
+    hide(*passwords)
+    return Address(place, conninfo.make_conninfo("", **parameters), passwords)
 
 
 def for_program(url: str) -> tuple[str, dict[str, str]]:

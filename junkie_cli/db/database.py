@@ -90,6 +90,10 @@ class Database:
 
         Raises DatabaseUnavailable when patience ends, DatabaseError for all else that PostgreSQL refuses.
         """
+        with _heeding_cancellation():
+            return await self._insist(work, isolation)
+
+    async def _insist(self, work: Callable[[Connection], Awaitable[T]], isolation: IsolationLevel | None) -> T:
         conflicts = losses = 0
         while True:
             try:
@@ -114,14 +118,15 @@ class Database:
         while True:
             connection: Connection | None = None
             try:
-                async with self._borrowed() as connection:
-                    try:
-                        cursor = await connection.execute(statement, parameters)
-                        return await cursor.fetchall()
-                    except psycopg.Error as error:
-                        if failures.lost(error, connection):
-                            await connection.close()
-                        raise
+                with _heeding_cancellation():
+                    async with self._borrowed() as connection:
+                        try:
+                            cursor = await connection.execute(statement, parameters)
+                            return await cursor.fetchall()
+                        except psycopg.Error as error:
+                            if failures.lost(error, connection):
+                                await connection.close()
+                            raise
             except failures.CONFLICTS as error:
                 conflicts += 1
                 await self._yield_way(error, conflicts)
@@ -141,8 +146,9 @@ class Database:
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    connection = await stack.enter_async_context(self._borrowed())
-                    await self._pool.check_connection(connection)
+                    with _heeding_cancellation():
+                        connection = await stack.enter_async_context(self._borrowed())
+                        await self._pool.check_connection(connection)
                     break
                 except psycopg.Error as error:
                     await stack.aclose()
@@ -230,6 +236,20 @@ class Database:
             yield
         except psycopg.Error as error:
             raise failures.explain(error, self._address) from error
+
+
+@contextmanager
+def _heeding_cancellation() -> Iterator[None]:
+    """Cancel the task at the end of the block if it was asked to end within, and the request was lost on the way.
+
+    Before Python 3.12 `asyncio.wait_for`, on which psycopg and its pool rest, forgets a cancellation that comes in the moment in
+    which what it waits for is there.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 class _LostError(Exception):

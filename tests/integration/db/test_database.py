@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -284,3 +285,38 @@ async def test_nothing_stays_connected_or_open(database_url: str, make_settings:
         while await one(connection, others):
             await asyncio.sleep(0)
     assert logging.getLogger("psycopg").filters == logging.getLogger("psycopg.pool").filters == []
+
+
+async def test_a_cancellation_that_is_lost_on_the_way_is_heeded_all_the_same(database: Database) -> None:
+    """As by `asyncio.wait_for` before Python 3.12, when what it waits for comes in the same moment."""
+
+    async def lose(_connection: Connection) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(database.transaction(lose))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+async def test_what_was_cancelled_before_may_still_write_what_it_has_to(database: Database) -> None:
+    async def end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await execute(database, "INSERT INTO junkie.guilds VALUES (1, 'last words')")
+            await database.transaction(rename)
+
+    async def rename(connection: Connection) -> None:
+        await connection.execute("UPDATE junkie.guilds SET name = name || '!'")
+
+    task = asyncio.create_task(end())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await guild_names(database) == ["last words!"]

@@ -10,6 +10,7 @@ import pytest
 from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.output import error_line, note, product, set_up_logging, shown, speaks_unicode, writable
 from junkie_cli.errors import JunkieError
+from junkie_cli.values import Secret
 from tests.unit.cli.runs import HOSTILE
 
 
@@ -128,3 +129,20 @@ class TestLogging:
         set_up_logging("DEBUG")
         logging.getLogger("discord.http").debug("Authorization: Bot secret")
         assert capsys.readouterr().err == ""
+
+    def test_a_secret_shows_in_no_line_and_no_traceback(self, capsys: pytest.CaptureFixture[str]) -> None:
+        token = "MTIz.a-token.of-nobody"
+        Secret(token)
+        set_up_logging("DEBUG")
+        note(f"it was {token}")
+
+        def fail() -> None:
+            raise ValueError(f"headers: {{'Authorization': 'Bot {token}'}}")
+
+        try:
+            fail()
+        except ValueError:
+            logging.getLogger("junkie").exception("with %s", token)
+        said = capsys.readouterr().err
+        assert "MTIz" not in said
+        assert said.count("********") == 3
