@@ -227,7 +227,7 @@ async def test_the_gateway_throws_us_out(scene: Scene, code: int) -> None:
 async def test_no_database_there(scene: Scene) -> None:
     scene.url = f"postgresql://me:{QUOTED}@127.0.0.1:1/x"
     ended = await scene.run_all([name for name in OTHERS if name != "db stop"])
-    assert {ended[name].code for name in ("backfill", "sync", "context", "serve", "db migrate")} == {5}, ended
+    assert {ended[name].code for name in ("backfill", "sync", "context", "db migrate")} == {5}, ended
 
 
 async def test_addresses_that_lead_nowhere(scene: Scene) -> None:
