@@ -89,6 +89,11 @@ class Known(NamedTuple):
         parts = tuple(map(inert, self.path))
         yield from Known(self.snowflake, self.sort, parts).spellings() if all(parts) else ()
 
+    def claims(self) -> frozenset[str]:
+        """Return every text by which `find` would find it, as far as case does not matter."""
+        folded = frozenset(map(_fold, self.spellings()))
+        return folded | frozenset(word.casefold() for word in self.inert_spellings())
+
 
 class Label(NamedTuple):
     """Where something was said: an option, or a variable with its source. Empty for an argument."""

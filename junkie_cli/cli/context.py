@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from junkie_cli import snowflake
-from junkie_cli.cli import options
+from junkie_cli.cli import completion, options
 from junkie_cli.cli.runtime import begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import UsageError
@@ -67,7 +67,9 @@ def command(
     channel: Annotated[
         str,
         typer.Argument(
-            metavar="CHANNEL", help="The channel: a name such as general or guild/general, an id or a link."
+            metavar="CHANNEL",
+            autocompletion=completion.channels,
+            help="The channel: a name such as general or guild/general, an id or a link.",
         ),
     ],
     message: Annotated[

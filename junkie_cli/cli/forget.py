@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from junkie_cli import snowflake
-from junkie_cli.cli import options
+from junkie_cli.cli import completion, options
 from junkie_cli.cli.figures import count
 from junkie_cli.cli.output import note, product, shown
 from junkie_cli.cli.runtime import begin, run_async
@@ -36,10 +36,17 @@ def command(
     ] = None,
     channel: Annotated[
         str | None,
-        typer.Option(metavar="CHANNEL", help="What stands in this channel with its threads: its name, id or link."),
+        typer.Option(
+            metavar="CHANNEL",
+            autocompletion=completion.channels,
+            help="What stands in this channel with its threads: its name, id or link.",
+        ),
     ] = None,
     guild: Annotated[
-        str | None, typer.Option(metavar="GUILD", help="What stands in this guild: its name, id or link.")
+        str | None,
+        typer.Option(
+            metavar="GUILD", autocompletion=completion.guilds, help="What stands in this guild: its name, id or link."
+        ),
     ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="DATE|ID|AGE", help="What is older than this: 2024-01-31, an id, 365d.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from junkie_cli import snowflake, values
+from junkie_cli.cli import completion
 from junkie_cli.config import Settings
 from junkie_cli.errors import UsageError
 
@@ -25,6 +26,7 @@ Guilds = Annotated[
     typer.Option(
         "--guild",
         metavar="GUILD",
+        autocompletion=completion.guilds,
         help="Only this guild: its name, id or link; repeatable. [env: JUNKIE_GUILDS]",
         show_default=False,
     ),
@@ -34,6 +36,7 @@ Channels = Annotated[
     typer.Option(
         "--channel",
         metavar="CHANNEL",
+        autocompletion=completion.channels,
         help="Only this channel with its threads, this thread or this DM: a name such as general or guild/general, an id "
         "or a link; repeatable. [env: JUNKIE_CHANNELS]",
         show_default=False,
@@ -44,6 +47,7 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="PLACE",
+        autocompletion=completion.places,
         help="Leave out this guild, category, channel or thread: its name, id or link; repeatable. "
         "[env: JUNKIE_EXCLUDE]",
         show_default=False,

@@ -12,3 +12,7 @@ ORDER BY c.channel_id
 -- named_accounts --
 -- Every account that the archive knows.
 SELECT u.user_id, u.username, u.global_name FROM junkie.users AS u ORDER BY u.user_id
+
+-- hurry --
+-- Whoever waits for the next statements is typing.
+SET LOCAL statement_timeout = '2s'
