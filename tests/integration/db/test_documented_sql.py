@@ -10,6 +10,15 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+STATEMENTS = sorted(
+    {
+        statement
+        for document in DOCUMENTS
+        for line in re.findall(r"junkie db psql (.*)", document.read_text(encoding="utf-8"))
+        for statement in re.findall(r"-c '([^']+)'", line)
+    }
+)
 
 RELATIONS = """
 SELECT 'junkie.' || c.relname FROM pg_catalog.pg_class AS c
@@ -40,6 +49,14 @@ def test_examples_run(database_url: str, example: str) -> None:
         connection.execute("INSERT INTO junkie.users (user_id, username, bot, seen) VALUES (1, 'ada', false, 1)")
         rows = connection.execute(sql.SQL(example)).fetchall()
     assert rows or "1170693999822564005" in example
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_statements_that_documents_hand_to_psql_run(database_url: str, statement: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        # What the page on adoption drops in the end.
+        connection.execute("CREATE TABLE public.messages (); CREATE TABLE public.channel_status ()")
+        connection.execute(sql.SQL(statement))
 
 
 def test_gaps_are_counted_as_coverage_does(database_url: str) -> None:
