@@ -48,9 +48,10 @@ _PASSED_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "
     context_settings=_PASSED_ON,
 )
 def psql(context: typer.Context) -> int:
-    """Run psql on the database; all arguments are psql's, and so is the exit code.
+    """Run psql on the database.
 
-    The embedded server is started if need be, and stopped afterwards if nothing else uses it.
+    All arguments are psql's, and so is the exit code. The embedded server is started if need be, and stopped afterwards
+    if nothing else uses it.
     """
     return run_async(_client(begin(), "psql", context.args))
 
@@ -60,10 +61,11 @@ def psql(context: typer.Context) -> int:
     context_settings=_PASSED_ON,
 )
 def dump(context: typer.Context) -> int:
-    """Run pg_dump on the database, for a backup; all arguments are pg_dump's, and so is the exit code.
+    """Run pg_dump on the database, for a backup.
 
-    It shows one moment, in which coverage is true to the rows, and may be run while junkie writes. The embedded server is
-    started if need be, and stopped afterwards if nothing else uses it. `junkie db psql` reads a backup in again.
+    All arguments are pg_dump's, and so is the exit code. It shows one moment, in which coverage is true to the rows,
+    and may be run while junkie writes. The embedded server is started if need be, and stopped afterwards if nothing
+    else uses it. `junkie db psql` reads a backup in again.
     """
     return run_async(_client(begin(), "pg_dump", context.args))
 
@@ -87,11 +89,12 @@ def adopt(
     schema: Annotated[str, typer.Option(metavar="NAME", help="Where the older bot's table messages is.")] = "public",
     json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> int:
-    """Copy in the messages of a database that an older bot kept in a table messages.
+    """Copy in the messages of a database that an older bot kept.
 
-    That table must be in the database of POSTGRES_URL, and is left as it is. What is held, deleted or
-    forgotten here stays so. The copies count as not yet archived: `junkie backfill` asks Discord for all of it, and
-    replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one stopped.
+    They are in a table messages. That table must be in the database of POSTGRES_URL, and is left as it is. What is
+    held, deleted or forgotten here stays so. The copies count as not yet archived: `junkie backfill` asks Discord for
+    all of it, and replaces them by what Discord says. Interrupt it at any time; the next run goes on where this one
+    stopped.
     """
     return run_async(_adopt(begin(), schema, json=json))
 
@@ -107,7 +110,7 @@ def upgrade(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> int:
-    """Bring the embedded database to the version of PostgreSQL that junkie runs now.
+    """Bring the embedded database to PostgreSQL's next major version.
 
     Needed when a new junkie comes with a new major version: every command then says so and exits 5. The programs of the
     old version are needed once more; they may be removed afterwards. The database is copied, so there must be room for it
@@ -120,7 +123,10 @@ def upgrade(
 def stop(
     *, force: Annotated[bool, typer.Option("--force", help="Stop it even while other programs are connected.")] = False
 ) -> int:
-    """Stop the embedded server, which a killed command may have left running."""
+    """Stop the embedded server.
+
+    A killed command may have left it running; else the last command out stops it.
+    """
     settings = begin()
     from junkie_cli.db import embedded
 

@@ -49,10 +49,10 @@ def command(
     ] = WINDOW,
     preset: Annotated[str, typer.Option(hidden=True, help="As of `junkie emulator`.")] = "demo",
 ) -> int:
-    """Show what junkie does, without a bot, a database or a network: about ten seconds, and nothing is left behind.
+    """Show what junkie does, without a bot, a database or a network.
 
-    A local Discord with a small studio's server is archived into a PostgreSQL of its own, at Discord's rate limits, only
-    faster. Your own archive and settings are not touched.
+    It takes about ten seconds, and nothing is left behind. A local Discord with a small studio's server is archived
+    into a PostgreSQL of its own, at Discord's rate limits, only faster. Your own archive and settings are not touched.
     """
     # Where things are is all that matters here: a token or a database of the user's must not be used.
     user = config.load(

@@ -33,10 +33,11 @@ def command(
     accept_unreadable: options.AcceptUnreadable = False,
     json: options.JsonReport = False,
 ) -> int:
-    """Look whether all is well: settings, database, Discord, and what the bot may read.
+    """Look whether all is well, and say how to mend what is not.
 
-    Nothing is changed, fetched or migrated. Without a token, what needs one is skipped. --guild, --channel and --exclude
-    choose the channels whose rights matter.
+    It looks at settings, the database, Discord, and what the bot may read. Nothing is changed, fetched or migrated.
+    Without a token, what needs one is skipped. --guild, --channel and --exclude choose the channels whose rights
+    matter.
     """
     problems: list[ConfigError] = []
     settings: Settings | None = None

@@ -33,10 +33,11 @@ def command(
         typer.Option(metavar="HOST:PORT", help="Answer /healthz and /metrics (Prometheus) there."),
     ] = None,
 ) -> int:
-    """Keep the archive true while people talk: archive what is there, then every message, edit and deletion as it happens.
+    """Keep the archive true while people talk.
 
-    Runs until SIGTERM or Ctrl-C, then writes what it heard and exits 0. It survives lost connections and an absent database;
-    whatever it could not hear is fetched afterwards.
+    It archives what is there, then every message, edit and deletion as it happens. It runs until SIGTERM or Ctrl-C,
+    then writes what it heard and exits 0. It survives lost connections and an absent database; whatever it could not
+    hear is fetched afterwards.
     """
     end_well_if_stopped()
     settings = begin(options.places(guild, channel, exclude) | {"concurrency": concurrency})

@@ -47,11 +47,11 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what needs a person, as for cron.")] = False,
     json: options.Json = False,
 ) -> int:
-    """Make the archive true again after any absence: new messages, edits, deletions.
+    """Make the archive true again: new messages, edits, deletions.
 
-    Every channel that is archived is caught up, however much is new, and its newest messages are compared with Discord. A
-    channel that was never fetched gets its newest messages; `junkie backfill` fetches the rest. Run it from cron: nothing
-    new exits 0, and a run that starts while another one goes on gives way to it.
+    Every channel that is archived is caught up, however long nobody looked, and its newest messages are compared with
+    Discord. A channel that was never fetched gets its newest messages; `junkie backfill` fetches the rest. Run it from
+    cron: nothing new exits 0, and a run that starts while another one goes on gives way to it.
     """
     settings = begin(
         options.places(guild, channel, exclude)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from junkie_cli.config import VARIABLES
 from tests.pages import COMMANDS as BY_PATH
@@ -40,6 +41,15 @@ def test_a_page_has_an_example(page: Page) -> None:
 @pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.path)
 def test_a_commands_help_ends_in_its_exit_codes(page: Page) -> None:
     assert 0 in exit_codes(page.command)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in COMMANDS], ids=lambda page: page.path)
+def test_a_group_lists_its_commands_in_whole_sentences(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    help_text = page.command.get_help(typer.Context(page.command, info_name=page.path))
+    told = help_text.partition("\nCommands:\n")[2]
+    assert told
+    assert "..." not in told, "the first sentence of a command's help is to fit the line; say the rest in another one"
 
 
 @pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.path)
