@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import urllib.error
@@ -191,3 +192,29 @@ async def test_a_health_address_that_makes_no_sense(stage: Any, address: str) ->
         assert done.code == 2
         assert done.stderr.count("\n") == 1
         assert "--health" in done.stderr
+
+
+async def test_the_database_stands_still_in_mid_stream(stage: Any) -> None:
+    async with stage() as s:
+        started = await s.start()
+        control, channel = s.emulator.control, min(s.emulator.control.readable())
+        control.post(channel, "before")
+        pids = s.server_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for n in range(100):
+                message = control.post(channel, f"meanwhile {n}")
+                if n % 3 == 0:
+                    control.edit(channel, message, f"edited {n}")
+                if n % 5 == 0:
+                    control.delete(channel, message)
+            await s.until(lambda state: state["code"] == 503 and state["database"] == "away", started)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        control.post(channel, "after")
+        await s.until(lambda state: state["status"] == "well" and not state["mending"], started)
+        await s.assert_true()
+        started.process.send_signal(signal.SIGTERM)
+        assert (await s.command.wait(started)).code == 0

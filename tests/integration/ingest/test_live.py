@@ -196,3 +196,95 @@ async def test_an_edit_told_live_keeps_reactions_and_the_nick(setting: Setting) 
     await live.flush()
     row = (await archived(setting.database, CHANNEL))[1_100]
     assert (row.content, row.author_name, row.extra) == ("edited", "Annie", {"reactions": reactions})
+
+
+async def test_an_update_of_an_unknown_message_is_kept_and_proves_nothing(setting: Setting) -> None:
+    setting.live.message(message(1_100, "edited"), created=False)
+    await setting.live.flush()
+    assert await setting.rows() == {1_100: "edited"}
+    assert not await setting.covered()
+
+
+async def test_what_is_told_is_written_within_a_quarter_of_a_second_and_together(database: Database) -> None:
+    pauses: list[float] = []
+    batches: list[int] = []
+    gathering = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await gathering.wait()
+
+    writer = Unreliable(Writer(database))
+
+    def note(batch: Batch) -> bool:
+        batches.append(len(batch.messages))
+        return False
+
+    writer.refuses = note
+    live = LiveWriter(Reader(database), writer, lambda _channel_id: None, sleep=sleep)  # type: ignore[arg-type]
+    running = asyncio.create_task(live.run())
+    for message_id in range(1_100, 1_200):
+        live.message(message(message_id), created=True)
+        await asyncio.sleep(0)
+    gathering.set()
+    while len(await archived(database, CHANNEL)) < 100:
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+    assert max(pauses) <= 0.25
+    assert batches == [100]
+
+
+async def test_a_database_that_takes_nothing_is_no_fault_of_the_messages(setting: Setting) -> None:
+    """A full disk refuses every statement, and no message is given up for that."""
+    live = setting.live
+    setting.writer.failures = [DatabaseError("has no space left on its disk")] * 3
+    live.message(message(1_100), created=True)
+    live.deleted([key(1_000)])
+    await live.flush()
+    assert await setting.rows() == {1_100: "hello"}
+    assert await setting.covered() == Coverage.of([(1_100, 1_101)])
+    assert setting.gaps == []
+
+
+async def test_places_are_settled_before_every_batch(database: Database) -> None:
+    order: list[str] = []
+    failures = [DatabaseUnavailable("away")]
+
+    async def settle() -> None:
+        order.append("places")
+        if failures:
+            raise failures.pop()
+
+    writer = Unreliable(Writer(database))
+    writer.on_write = lambda: order.append("messages")
+    live = LiveWriter(
+        Reader(database),
+        writer,  # type: ignore[arg-type]
+        lambda _channel_id: None,
+        settle,
+        sleep=lambda _seconds: asyncio.sleep(0),
+    )
+    live.message(message(1_100), created=True)
+    await live.flush()
+    assert order == ["places", "places", "messages"]
+
+
+async def test_while_it_waits_a_message_keeps_its_nick_and_loses_nothing_to_a_copy(setting: Setting) -> None:
+    live = setting.live
+    whole = message(1_100, author_name="Annie", extra={"attachments": [{"id": "1"}]})
+    setting.writer.failures = [DatabaseUnavailable("away")]
+
+    def meanwhile() -> None:
+        if setting.writer.failures:
+            live.message(message(1_200, reply_to=1_100), created=True, referenced=[message(1_100)])
+            live.message(replace(whole, content="edited", author_name="ann"), created=False, nick_known=False)
+
+    setting.writer.on_write = meanwhile
+    live.message(whole, created=True, nick_known=True)
+    live.message(message(1_150, reply_to=1_100), created=True, referenced=[message(1_100)])
+    await live.flush()
+    row = (await archived(setting.database, CHANNEL))[1_100]
+    assert (row.author_name, row.content, row.extra) == ("Annie", "edited", whole.extra)
+    seen = await setting.database.fetch("SELECT seen > 0 FROM junkie.messages WHERE message_id = 1100")
+    assert seen == [(True,)]

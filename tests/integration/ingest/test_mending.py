@@ -281,3 +281,28 @@ async def test_at_rest_it_leaves_the_rate_limit_to_others(scene: MakeScene) -> N
         assert await sharing(s) == 1
         held.release()
         await at_rest(serve)
+
+
+async def test_a_forum_post_is_heard_from_its_first_message_on(scene: MakeScene) -> None:
+    """That message bears the id of the thread."""
+    async with scene("1x20") as s, serving_on(s) as serve:
+        guild = s.control.world.channel(s.first_channel).guild
+        assert guild is not None
+        forum = s.control.add_channel(guild.id, "a forum", 15).id
+        post = s.control.add_thread(forum, "a post", content="what it is about").id
+        answer = s.control.post(post, "an answer")
+        await until_held(s, post, post, answer)
+        await until_true(s)
+        await at_rest(serve)
+        assert (await coverage(s.database, post)).covers(post, answer + 1)
+
+
+async def test_a_channel_that_becomes_another_kind_is_heard_on(scene: MakeScene) -> None:
+    async with scene("2x20") as s, serving_on(s):
+        channel = s.first_channel
+        s.control.change_channel(channel, kind=5)
+        message = s.control.post(channel, "an announcement")
+        await until_held(s, channel, message)
+        assert (await coverage(s.database, channel)).covers(channel, message + 1)
+        kinds = await s.database.fetch("SELECT type FROM junkie.channels WHERE channel_id = %(id)s", {"id": channel})
+        assert kinds == [(5,)]
