@@ -313,7 +313,20 @@ class TestCommand:
         command = [sys.executable, "-m", "junkie_cli", *arguments]
         return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
 
-    @pytest.mark.parametrize("arguments", ["backfill", "sync", "serve", "context 4194304000", "db psql", "db migrate"])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            "backfill",
+            "sync",
+            "serve",
+            "context 4194304000",
+            "status",
+            "forget --list",
+            "db psql",
+            "db dump",
+            "db migrate",
+        ],
+    )
     def test_every_other_one_refuses_and_names_it(self, home: Path, arguments: str) -> None:
         answer = self.run(home, *arguments.split(), DISCORD_TOKEN="MTIz.a.token")
         assert (answer.returncode, answer.stdout) == (5, "")
