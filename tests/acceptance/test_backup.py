@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from junkie_cli.config import Settings
+from junkie_cli.db import binaries
 from junkie_cli.db.database import open_database
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
@@ -16,13 +19,17 @@ from junkie_cli.emulator.server import running
 from tests.truth import archived, assert_equals_truth
 
 ROOT = Path(__file__).resolve().parents[2]
+MOVING = "Moving from the embedded database to your own"
 PAGE = (ROOT / "docs" / "backup.md").read_text(encoding="utf-8")
 
 
 def commands(heading: str) -> str:
     """The commands below a heading, as one script."""
-    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    return "".join(re.findall(r"^```sh\n(.*?)^```$", section(heading), re.MULTILINE | re.DOTALL))
+
+
+def section(heading: str) -> str:
+    return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 async def shell(script: str, folder: Path, environ: dict[str, str]) -> str:
@@ -75,3 +82,25 @@ async def test_a_restored_backup_is_brought_up_to_the_present(
         async with open_database(make_settings(**target)) as database:
             await assert_equals_truth(database, {channel: control.truth(channel) for channel in (kept, changed)})
             assert await archived(database, forgotten) == {}
+
+
+async def test_the_embedded_database_can_be_moved_to_an_older_server(
+    database_url: str, junkie_home: Path, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    older = binaries._system()
+    if older is None or older.major() >= binaries.resolve(None).major():
+        pytest.skip("no older PostgreSQL is installed here")
+    leave, *_, enter = re.findall(r"^```sh\n(.*?)^```$", section(MOVING), re.MULTILINE | re.DOTALL)
+    async with running(generate(seed=9, preset="2x20"), limits=Limits.off()) as emulator:
+        control = emulator.control
+        environ = {"DISCORD_TOKEN": emulator.token, "DISCORD_API_URL": emulator.api_url}
+        source = environ | {"POSTGRES_URL": database_url, "JUNKIE_HOME": str(tmp_path / "home")}
+        # An embedded one of the older version stands for the server.
+        target = environ | {"JUNKIE_HOME": str(junkie_home), "JUNKIE_PG_BIN": str(older.folder)}
+        await shell(f"junkie backfill\n{leave}", tmp_path, source)
+        await shell(enter, tmp_path, target)
+        with control.silent():
+            control.post(min(control.readable()), "since")
+        assert "1 new" in await shell("junkie backfill", tmp_path, target)
+        async with open_database(make_settings(**target)) as database:
+            await assert_equals_truth(database, {channel: control.truth(channel) for channel in control.readable()})
