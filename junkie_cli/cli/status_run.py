@@ -5,6 +5,7 @@ Invariant: discord.py is imported only for `--live`, and no message is fetched.
 
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from junkie_cli.cli.output import product, speaks_unicode
@@ -12,8 +13,10 @@ from junkie_cli.cli.status import StatusOptions
 from junkie_cli.cli.status_view import Entry, Totals, add_up, sections, selected
 from junkie_cli.config import Settings
 from junkie_cli.db.status import Archive, StatusReader, open_status
-from junkie_cli.errors import PARTIAL, UsageError
+from junkie_cli.errors import PARTIAL
 from junkie_cli.ingest.standing import stand, to_count
+from junkie_cli.models import Guild
+from junkie_cli.reference import Wanted, known_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 80
 """Columns where stdout is no terminal."""
+
+_HINT: Final = "correct it, or let `--live` ask Discord"
 
 
 class Overview(NamedTuple):
@@ -47,60 +52,79 @@ async def run(settings: Settings, options: StatusOptions) -> int:
     """Show the status; returns the exit code. Raises UsageError, and what the database and Discord raise."""
     changes: Changes | None = None
     async with open_status(settings) as reader:
-        overview = await look(reader, options)
         if options.live:
-            before = overview.archive
-            unlisted = await ask(settings, options)
             from junkie_cli.ingest.changes import changes as compared
 
+            async with reader.snapshot() as snapshot:
+                before = await snapshot.archive()
+            options, unlisted = await ask(settings, options)
             overview = await look(reader, options)
             changes = compared(before.records, overview.archive.records, unlisted)
-    if not overview.empty:
-        require(options.selection, overview)
+        else:
+            overview = await look(reader, options)
     if options.json:
         _write_json(overview, options, changes)
     else:
         _write_table(overview, settings, options, changes)
-    return PARTIAL if options.fail_on_gaps and overview.lacks else 0
+    # Where something could not be listed nobody knows what there is.
+    lacks = overview.lacks or (changes is not None and bool(changes.unlisted))
+    return PARTIAL if options.fail_on_gaps and lacks else 0
 
 
 async def look(reader: StatusReader, options: StatusOptions) -> Overview:
-    """Read the archive, and say where each wanted channel stands. Raises DatabaseError."""
+    """Read the archive, and say where each wanted channel stands.
+
+    Raises DatabaseError; UsageError, or ConfigError for a variable, if the archive lacks what was chosen.
+    """
     wanted = options.wanted
     async with reader.snapshot() as snapshot:
         archive = await snapshot.archive()
-        records = selected(archive, options.selection)
+        records = selected(archive, settled(options.selection, archive))
         ranges = {r.channel.channel_id: found for r in records if (found := to_count(r, wanted)) is not None}
         counts = await snapshot.counts(ranges, most=wanted.target or 0)
     entries = [Entry(record, stand(record, wanted, counts)) for record in records]
     return Overview(archive, entries, add_up(entries))
 
 
-async def ask(settings: Settings, options: StatusOptions) -> "Sequence[Unlisted]":
+def settled(selection: "Selection", archive: Archive) -> "Selection":
+    """Return the selection with ids in the place of names, once it is seen that the archive knows what was chosen.
+
+    An archive of nothing knows no names, and has something else to say. Raises UsageError, or ConfigError for a variable.
+    """
+    if not archive.records:
+        return selection
+    if selection.named:
+        guilds = [Guild(guild.guild_id, guild.name) for guild in archive.guilds.values()]
+        gone = [guild.guild_id for guild in archive.guilds.values() if guild.gone_at is not None]
+        gone += [record.channel.channel_id for record in archive.records if record.state.gone_at is not None]
+        known = known_places(guilds, [record.channel for record in archive.records if record.known], gone)
+        selection = selection.settled(known, where="the archive", hint=_HINT)
+    for kind, chosen, there in (
+        (Wanted.GUILD, selection.guilds, {record.channel.guild_id for record in archive.records}),
+        (Wanted.CHANNEL, selection.channels, {record.channel.channel_id for record in archive.records}),
+    ):
+        if unknown := chosen - there:
+            raise selection.labels[kind].error(f"the archive knows no {kind.noun} {min(unknown)}", _HINT)
+    return selection
+
+
+async def ask(settings: Settings, options: StatusOptions) -> "tuple[StatusOptions, Sequence[Unlisted]]":
     """Ask Discord which channels there are and what their newest messages are, and store that.
 
-    Returns what could not be listed. Raises what the Discord client and the database raise.
+    Returns the options with ids in the place of names, and what could not be listed. Raises what the Discord client and
+    the database raise.
     """
     # These import discord.py.
     from junkie_cli.cli.runtime import opened
     from junkie_cli.db.places import Places
     from junkie_cli.ingest.run import RunOptions, discover
 
-    # No text is fetched, so that nothing depends on the right to see it.
-    asked = RunOptions(selection=options.selection, allow_empty_content=True)
     async with opened(settings, "status") as tools:
+        selection = await tools.settled(options.selection)
+        # No text is fetched, so that nothing depends on the right to see it.
+        asked = RunOptions.of(settings, selection, allow_empty_content=True)
         found = await discover(asked, tools.discord, Places(tools.database), lambda _event: None)
-    return found.unlisted
-
-
-def require(selection: "Selection", overview: Overview) -> None:
-    """See that the archive knows what was chosen. Raises UsageError."""
-    archive = overview.archive
-    hint = "correct the id, or let `--live` ask Discord for it"
-    if unknown := selection.guilds - {record.channel.guild_id or 0 for record in archive.records}:
-        raise UsageError(f"the archive knows no guild {min(unknown)}", hint=hint)
-    if unknown := selection.channels - {record.channel.channel_id for record in archive.records}:
-        raise UsageError(f"the archive knows no channel {min(unknown)}", hint=hint)
+    return replace(options, selection=selection), found.unlisted
 
 
 def _write_json(overview: Overview, options: StatusOptions, changes: "Changes | None") -> None:

@@ -73,9 +73,9 @@ def as_table(archive: Archive, parts: Sequence[Section], screen: Screen) -> list
     columns = _Columns(archive, parts, screen)
     lines: list[Pieces] = []
     for part in parts:
-        name = "Direct messages" if part.guild_id is None else f"Server {part.guild_id}"
+        name = "Direct messages" if part.guild_id is None else f"Guild {part.guild_id}"
         if part.guild is not None:
-            name = screen.plain(part.guild.name)
+            name = screen.plain(part.guild.name) or name
             if part.guild.gone_at is not None:
                 name += f" (gone since {_date(part.guild.gone_at)})"
         lines += [[(crop(name, screen.width, ellipsis=screen.ellipsis), "bold")], columns.heading()]

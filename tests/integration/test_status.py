@@ -216,11 +216,31 @@ class TestSelection:
         chosen = Selection(exclude=frozenset({BORN + 2}))
         assert (await archive.status(selection=chosen, fail_on_gaps=True))[0] == 0
 
-    @pytest.mark.parametrize("chosen", [{"guilds": frozenset({9})}, {"channels": frozenset({9})}])
-    async def test_what_the_archive_does_not_know(self, archive: Archive, chosen: dict[str, Any]) -> None:
+    async def test_names(self, archive: Archive) -> None:
+        await archive.channel(0, name="general", covered=(0, 100))
+        await archive.channel(1, name="staff")
+        found = await archive.one(selection=Selection.read(channels=["#general"]))
+        assert found["name"] == "general"
+        assert (await archive.one(selection=Selection.read(["the guild"], exclude=["staff"])))["name"] == "general"
+
+    @pytest.mark.parametrize(
+        ("guilds", "channels", "words"),
+        [
+            (["9"], [], "--guild: the archive knows no guild 9"),
+            ([], ["9"], "--channel: the archive knows no channel 9"),
+            ([], ["nowhere"], "--channel: the archive knows no channel 'nowhere'"),
+        ],
+    )
+    async def test_what_the_archive_does_not_know(
+        self, archive: Archive, guilds: list[str], channels: list[str], words: str
+    ) -> None:
+        chosen = Selection.read(guilds, channels)
+        # An empty archive has something better to say.
+        assert "The archive is empty." in (await archive.status(selection=chosen))[1]
         await archive.channel()
-        with pytest.raises(UsageError, match=r"the archive knows no (guild|channel) 9"):
-            await archive.status(selection=Selection(**chosen))
+        with pytest.raises(UsageError) as refusal:
+            await archive.status(selection=chosen)
+        assert refusal.value.message == words
 
 
 class TestWorkers:
@@ -331,6 +351,28 @@ class TestLive:
         # It is stored: without --live the same shows.
         states = {each["channel_id"]: each["state"] for each in (await archive.json())["channels"]}
         assert states == {str(first): "never_fetched", str(second): "gone", str(third): "unreadable"}
+
+    async def test_names_are_those_that_discord_shows(
+        self, archive: Archive, emulator: Emulator, environ: dict[str, str]
+    ) -> None:
+        channel_id = min(emulator.control.readable())
+        chosen = Selection.read(channels=[f"#{emulator.world.channels[channel_id].name}"])
+        found = await archive.json(live=True, environ=environ, selection=chosen)
+        assert [each["channel_id"] for each in found["channels"]] == [str(channel_id)]
+
+    async def test_what_can_not_be_listed_may_hide_a_gap(
+        self, archive: Archive, emulator: Emulator, environ: dict[str, str]
+    ) -> None:
+        await archive.status(live=True, environ=environ)
+        await archive.execute(
+            "UPDATE junkie.channel_status AS s SET covered = int8multirange(int8range(c.channel_id, c.last_message_id + 1)) "
+            "FROM junkie.channels AS c WHERE c.channel_id = s.channel_id"
+        )
+        assert (await archive.status(live=True, fail_on_gaps=True, environ=environ))[0] == 0
+        emulator.control.fault("403", route="*archived*", times=None)
+        code, text = await archive.status(live=True, fail_on_gaps=True, environ=environ)
+        assert code == 3
+        assert "archived threads could not be listed" in text
 
     async def test_it_needs_a_token(self, archive: Archive) -> None:
         with pytest.raises(ConfigError, match="no bot token"):
