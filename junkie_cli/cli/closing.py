@@ -6,7 +6,7 @@ from typing import Final
 
 from junkie_cli.cli.figures import count, duration
 from junkie_cli.cli.output import shown
-from junkie_cli.ingest.events import ChannelEnded, Event, Outcome, Summary
+from junkie_cli.ingest.events import ChannelEnded, ChannelsFound, Event, Outcome, Summary
 
 _NAMED: Final = 8
 """How many channels of one trouble are named."""
@@ -14,6 +14,15 @@ _NAMED: Final = 8
 _NAME_LENGTH: Final = 60
 
 UNREADABLE: Final = "can't be read (give the bot the right, or use --exclude)"
+
+NO_GUILD: Final = (
+    "The bot is in no guild that is wanted. Invite it: in Discord's developer portal, OAuth2, scope bot, with View Channels, "
+    "Read Message History and Connect."
+)
+NO_CHANNEL: Final = (
+    "The bot sees no channel that is wanted. Give its role View Channels and Read Message History there, or choose more than "
+    "--channel, --exclude and their variables do."
+)
 
 RESUME: Final = "Interrupted. Everything fetched so far is kept; run the same command again to go on."
 
@@ -24,11 +33,14 @@ class Closing:
     def __init__(self, *, accept_unreadable: bool = False) -> None:
         self._unreadable_matters = logging.INFO if accept_unreadable else logging.WARNING
         self._troubles: list[ChannelEnded] = []
+        self._guilds: int | None = None
 
     def note(self, event: Event) -> None:
         """Take notice of an event."""
         if isinstance(event, ChannelEnded) and event.outcome.is_trouble:
             self._troubles.append(event)
+        elif isinstance(event, ChannelsFound):
+            self._guilds = event.guilds
 
     def lines(self, summary: Summary) -> list[tuple[int, str]]:
         """Return the closing lines, each with its level of `logging`."""
@@ -38,6 +50,8 @@ class Closing:
             lines += [(logging.INFO, _seed(summary)), (logging.INFO, _done(summary))]
         lines += [(self._unreadable_matters, line) for line in self._grouped(Outcome.UNREADABLE, UNREADABLE)]
         lines += [(logging.WARNING, line) for line in self._grouped(Outcome.FAILED, "failed")]
+        if self._guilds is not None and not (summary.outcomes or summary.fatal or summary.interrupted):
+            lines.append((logging.WARNING, NO_CHANNEL if self._guilds else NO_GUILD))
         if summary.interrupted:
             lines.append((logging.WARNING, RESUME))
         return lines

@@ -1,7 +1,7 @@
 import logging
 
 from junkie_cli.cli.closing import RESUME, Closing
-from junkie_cli.ingest.events import Outcome
+from junkie_cli.ingest.events import ChannelsFound, Outcome
 from tests.unit.cli.runs import ended, summary
 
 
@@ -38,3 +38,15 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
 def test_what_was_fatal_at_once_is_left_to_the_error() -> None:
     assert Closing().lines(summary(channels=0, outcomes={}, fatal="401")) == []
     assert Closing().lines(summary(fatal="401"))[0][1] == "Summary: 3/3 channels successful, 0 failed"
+
+
+def test_nothing_to_do_is_told_with_what_to_do_about_it() -> None:
+    for guilds, words in ((0, "Invite it"), (2, "View Channels and Read Message History")):
+        closing = Closing()
+        closing.note(ChannelsFound(0, 0, guilds))
+        *_, (level, text) = closing.lines(summary(channels=0, outcomes={}))
+        assert level == logging.WARNING
+        assert words in text
+        assert closing.lines(summary(channels=0, outcomes={}, interrupted=True)) == [(logging.WARNING, RESUME)]
+        # What could not be listed says so itself.
+        assert words not in closing.lines(summary(channels=0, outcomes={Outcome.FAILED: 1}))[-1][1]
