@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Coverage, Range
-from junkie_cli.db import copies
+from junkie_cli.db import copies, unshown
 from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
@@ -163,11 +163,12 @@ class Writer:
             messages, stored=state.stored, tombstones=state.tombstones, rules=state.rules, places=state.places
         )
         forgotten = [Deletion(incoming.key, incoming.seen, "forget") for incoming in decision.ruled_out]
-        deletions = _effective([*batch.deletions, *state.unshown, *forgotten], state, decision)
+        deletions = _effective([*batch.deletions, *forgotten], state, decision)
         grown = Counter(incoming.message.channel_id for incoming in decision.new)
         grown.update(key.channel_id for key in decision.taken_back if key in state.stored)
         dropped = [d.key for d in deletions if d.key in state.stored and d.key not in state.tombstones]
         grown.subtract(key.channel_id for key in dropped)
+        grown.subtract(state.unshown)
 
         if decision.taken_back:
             await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
@@ -176,10 +177,15 @@ class Writer:
             query("store"), _store_columns(draft, decision.new, grown, unless_known=False)
         )
         await self._change(connection, decision, deletions)
+        if state.unshown:
+            assert batch.shown_at is not None
+            claims = {channel_id: batch.claims[channel_id] for channel_id in state.unshown}
+            async for keys in unshown.stretches(connection, claims, _told(batch)):
+                await self._delete(connection, [Deletion(key, batch.shown_at, "inferred") for key in keys])
         return Written(
             new=len(decision.new),
             edited=len(decision.edited) - decision.completed,
-            deleted=len(dropped),
+            deleted=len(dropped) + state.unshown.total(),
             kept_out=decision.kept_out,
             held=dict(await stored.fetchall()),
         )
@@ -252,7 +258,8 @@ class _State:
     tombstones: dict[Key, Tombstone]
     rules: list[Rule]
     stored: dict[Key, Stored]
-    unshown: list[Deletion] = field(default_factory=list)
+    unshown: Counter[int] = field(default_factory=Counter)
+    """By channel, how many rows of another program the batch's page should show and lacks."""
 
 
 async def purge(connection: "AsyncConnection[Any]", keys: Collection[Key]) -> None:
@@ -293,24 +300,15 @@ async def _read_under_locks(
         rules=[Rule(*row) for row in rules],
         stored={Key(row[1], row[2]): Stored(message_of(row[5:]), row[14]) for row in rows if row[5] is not None},
     )
-    await _read_adopted(connection, batch, {row[0] for row in places if row[3]}, state)
+    if batch.shown_at is not None and (adopted := {row[0] for row in places if row[3]}.intersection(batch.claims)):
+        claims = {channel_id: batch.claims[channel_id] for channel_id in adopted}
+        state.unshown = await unshown.count(connection, claims, _told(batch))
     return state
 
 
-async def _read_adopted(
-    connection: "AsyncConnection[Any]", batch: Batch, adopted: Collection[int], state: _State
-) -> None:
-    """Find the rows of another program that a page should show and lacks."""
-    claims = [(channel_id, *r) for channel_id, claim in batch.claims.items() if channel_id in adopted for r in claim]
-    if batch.shown_at is None or not claims:
-        return
-    channel_ids, los, his = (integers(column) for column in zip(*claims, strict=True))
-    cursor = await connection.execute(query("read_adopted"), {"channel_ids": channel_ids, "los": los, "his": his})
-    shown = {incoming.key for incoming in batch.messages}
-    for row in await cursor.fetchall():
-        if (key := Key(row[0], row[1])) not in shown:
-            state.stored[key] = Stored(message_of(row), row[9])
-            state.unshown.append(Deletion(key, batch.shown_at, "inferred"))
+def _told(batch: Batch) -> set[Key]:
+    """Return the messages that a batch itself says something of."""
+    return {incoming.key for incoming in batch.messages} | {deletion.key for deletion in batch.deletions}
 
 
 def message_of(row: Sequence[Any]) -> Message:

@@ -32,16 +32,33 @@ LEFT JOIN (
 SELECT e.user_id, e.channel_id, e.guild_id, e.before_id
 FROM junkie.exclusions AS e
 
--- read_adopted --
--- The visible rows of another program within a page's claims.
-SELECT
-    m.channel_id, m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra, m.seen
+-- count_unshown --
+-- How many visible rows of another program lie, by channel, within a page's claims, without those that it shows or that
+-- are spoken of otherwise.
+SELECT m.channel_id, count(*)
 FROM unnest(%(channel_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[]) AS u (channel_id, lo, hi)
 JOIN junkie.messages AS m
     ON m.channel_id = u.channel_id AND m.message_id >= u.lo AND m.message_id < u.hi AND m.seen = 0
 WHERE NOT EXISTS (
-    SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
-)
+        SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+    )
+    AND NOT EXISTS (
+        SELECT FROM unnest(%(told_channel_ids)s::bigint[], %(told_ids)s::bigint[]) AS told (channel_id, message_id)
+        WHERE told.channel_id = m.channel_id AND told.message_id = m.message_id
+    )
+GROUP BY m.channel_id
+
+-- next_unshown --
+-- The next of them in one stretch of a channel, from `lo` on.
+SELECT m.message_id
+FROM junkie.messages AS m
+WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s AND m.seen = 0
+    AND m.message_id <> ALL(%(told_ids)s::bigint[])
+    AND NOT EXISTS (
+        SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+    )
+ORDER BY m.message_id
+LIMIT %(most)s
 
 -- store --
 -- Insert messages that the archive lacks, their authors and what they prove; see the function's own words.

@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from junkie_cli.coverage import Range
+from junkie_cli.db import unshown
 from junkie_cli.db.adopt import Adoption, adopt, find_source
 from junkie_cli.db.database import Connection, Database
 from junkie_cli.db.messages import newest_messages
@@ -242,6 +243,30 @@ async def test_a_page_that_was_under_way_tells_what_discord_lacks(original: Data
         1_600: "hello",
     }
     assert (await writer.write(batch)).deleted == 0
+    await assert_counts_are_right(original)
+
+
+@pytest.mark.parametrize("on_delete", ["purge", "keep"])
+async def test_a_page_may_span_more_of_what_discord_lacks_than_is_read_at_once(
+    original: Database, monkeypatch: pytest.MonkeyPatch, on_delete: Any
+) -> None:
+    monkeypatch.setattr(unshown, "AT_ONCE", 2)
+    read: list[int] = []
+    fetch = unshown.stretches
+
+    async def counted(*arguments: Any) -> Any:
+        async for keys in fetch(*arguments):
+            read.append(len(keys))
+            yield keys
+
+    monkeypatch.setattr(unshown, "stretches", counted)
+    await insert(original, *(Row(n) for n in range(1_500, 1_510)))
+    await run(original)
+    # One of them the page shows, and one was known and missed before.
+    batch = page_batch(page(message(1_504, "seen")), seen=1, claim=Range(1_400, 1_600), known=[1_507])
+    written = await Writer(original, on_delete=on_delete).write(batch)
+    assert (written.deleted, written.held) == (9, {CHANNEL: 1})
+    assert read == [2, 2, 2, 2]
     await assert_counts_are_right(original)
 
 
