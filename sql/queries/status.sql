@@ -32,7 +32,7 @@ SELECT
     c.channel_id IS NOT NULL AS known,
     c.guild_id, c.parent_id, coalesce(c.type, 0) AS type, coalesce(c.name, '') AS name, c.last_message_id,
     coalesce(c.position, 0) AS position, c.archived_at,
-    s.covered, coalesce(s.message_count, 0) AS message_count, coalesce(s.is_fully_backfilled, false) AS is_fully_backfilled,
+    s.covered::text AS covered, coalesce(s.message_count, 0) AS message_count, coalesce(s.is_fully_backfilled, false) AS is_fully_backfilled,
     s.unreadable, s.gone_at, s.unwatched_since, s.last_updated,
     CASE WHEN s.message_count > 0 THEN (
         SELECT m.message_id FROM junkie.messages AS m

@@ -155,6 +155,9 @@ async def test_exit_codes(shell: Shell) -> None:
         assert (done.code, done.stdout, done.stderr.count("\n")) == (code, "", 1)
         assert done.stderr.startswith("error: ")
         assert words in done.stderr
+    done = await shell.status(JUNKIE_CHANNELS="123456789012345678")
+    assert (done.code, done.stdout) == (4, "")
+    assert "JUNKIE_CHANNELS (environment): the archive knows no channel" in done.stderr
     done = await shell.status(POSTGRES_URL="postgresql://nobody@127.0.0.1:1/none")
     assert (done.code, done.stdout) == (5, "")
 
