@@ -25,18 +25,21 @@ BENCHMARKS = {
     "startup": startup.measure,
 }
 
+LONG = {"endurance": live.endure}
+"""Those that take minutes, and are run only where they are named."""
+
 
 async def measure(names: list[str]) -> list[Figure]:
     figures: list[Figure] = []
     for name in names:
         sys.stderr.write(f"measuring {name} …\n")
-        figures += await BENCHMARKS[name]()
+        figures += await (BENCHMARKS | LONG)[name]()
     return figures
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help="which (all)")
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, *LONG], help="which (all but endurance)")
     figures = asyncio.run(measure(parser.parse_args().names or list(BENCHMARKS)))
     table = Table("what", "measured", "limit", "", box=None, pad_edge=False)
     for figure in figures:
