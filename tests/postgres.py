@@ -32,12 +32,13 @@ _MEMORY: Final = Path("/dev/shm")
 _ROOM: Final = 2 * 1024**3
 
 
-def make_home(*, executable: bool = False) -> Path:
+def make_home(*, executable: bool = False, room: int = 0) -> Path:
     """Make a folder that the server's user can reach even when we are root, unlike pytest's own.
 
-    It is in memory where there is enough; a database is thousands of small files. Programs may not run from there.
+    It is in memory where there is enough, `room` bytes at least; a database is thousands of small files. Programs may not
+    run from there.
     """
-    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > max(_ROOM, 4 * room)
     folder = _MEMORY if roomy and not executable else None
     home = Path(tempfile.mkdtemp(prefix="junkie-test-", dir=folder))
     home.chmod(0o711)

@@ -21,41 +21,18 @@ from psycopg import AsyncConnection
 from junkie_cli import config, snowflake
 from junkie_cli.cli.reading import Question, Reading, read
 from junkie_cli.db.cluster import Cluster
-from junkie_cli.db.database import open_database
 from junkie_cli.db.history import History, Stretch, messages_of, open_history
 from junkie_cli.ingest.window import Window
 from junkie_cli.prompt.budget import write
 from junkie_cli.prompt.formats import lay_out
 from junkie_cli.prompt.timestamps import Clock, find_zone
 from tests import postgres
+from tests.benchmarks.archive import BYTES_A_ROW, FIRST, ROWS, fill
 from tests.benchmarks.figure import Figure
 
-ROWS = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
-CHANNELS = 1_000
-FIRST = 1_200_000_000_000_000_000
 LONG, SHORT = 50_000, 500
-MINUTE = 60_000 << 22
 CHANNEL = FIRST
 """The first channel is the long one."""
-
-FILL = """
-INSERT INTO junkie.messages (channel_id, message_id, author_id, seen, author_name, content)
-SELECT %(first)s + c, %(first)s + c + n * %(step)s, n %% 40, 1, 'member ' || n %% 40,
-    left(repeat(md5((c * 1000000 + n)::text), 3), 80)
-FROM generate_series(%(low)s::bigint, %(high)s::bigint) AS c, generate_series(1::bigint, %(rows)s::bigint) AS n
-ORDER BY 1, 2
-"""
-
-COVER = """
-INSERT INTO junkie.channel_status (channel_id, covered, message_count, checked_at)
-SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), now()
-FROM junkie.messages AS m GROUP BY m.channel_id
-"""
-
-NAME = """
-INSERT INTO junkie.channels (channel_id, guild_id, type, name, last_message_id)
-SELECT s.channel_id, 1, 0, 'channel-' || s.channel_id, upper(s.covered) - 1 FROM junkie.channel_status AS s
-"""
 
 BARE = """
 SELECT channel_id, message_id, author_id, author_name, content, edited_at, type, reply_to, extra
@@ -67,18 +44,6 @@ import sys, psycopg
 with psycopg.connect(sys.argv[1]) as connection:
     print(len(connection.execute(sys.argv[2], [int(sys.argv[3]), 501]).fetchall()))
 """
-
-
-async def fill(settings: config.Settings) -> None:
-    """Fill the archive."""
-    each = max((ROWS - LONG) // (CHANNELS - 1), 1)
-    async with open_database(settings) as database, database.connection() as connection:
-        for low, high, rows in ((0, 0, LONG), (1, CHANNELS - 1, each)):
-            await connection.execute(FILL, {"first": FIRST, "step": MINUTE, "low": low, "high": high, "rows": rows})
-        await connection.execute(COVER)
-        await connection.execute(NAME)
-        await connection.execute("INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')")
-        await connection.execute("VACUUM ANALYZE junkie.messages")
 
 
 async def medians(times: int, **works: Callable[[], Awaitable[object]]) -> dict[str, float]:
@@ -178,16 +143,18 @@ async def measure_command(home: Path, url: str) -> list[Figure]:
 
 
 async def measure() -> list[Figure]:
-    home, folder = postgres.make_home(), Path(tempfile.mkdtemp())
+    home, folder = postgres.make_home(room=ROWS * BYTES_A_ROW), Path(tempfile.mkdtemp())
     try:
         settings = config.load(environ={"JUNKIE_HOME": str(home)}, folder=folder)
-        await fill(settings)
+        began = time.perf_counter()
+        await fill(settings, long=LONG)
+        filled = Figure(f"filling {ROWS:,} rows", time.perf_counter() - began, unit=" s")
         # While it is open the embedded server runs.
         async with open_history(settings) as history:
             url = Cluster(home).url
             async with await AsyncConnection.connect(url, autocommit=True) as bare:
                 figures = await measure_reading(history, bare)
-            return figures + await measure_command(home, url)
+            return [filled, *figures, *await measure_command(home, url)]
     finally:
         postgres.remove_home(home)
         shutil.rmtree(folder)

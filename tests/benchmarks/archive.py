@@ -1,0 +1,64 @@
+"""A large archive, filled within minutes: plain messages of 80 characters, a minute apart, every channel whole.
+
+Rows go in by COPY, in the order of the primary key: sorting millions of them in the server would take longer, and much
+space beside what they end up in.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from junkie_cli.config import Settings
+from junkie_cli.db.database import open_database
+
+ROWS: Final = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
+CHANNELS: Final = 1_000
+FIRST: Final = 1_200_000_000_000_000_000
+"""The first channel's id; the others follow."""
+
+BYTES_A_ROW: Final = 500
+"""What a row takes on disk at most, with its index entry and its share of the write-ahead log."""
+
+_MINUTE: Final = 60_000 << 22
+_AUTHORS: Final = 40
+_BLOCK: Final = 1_000
+_WORDS: Final = "what was said here is of no concern, only that it is as long as people write it "
+
+COPY: Final = "COPY junkie.messages (channel_id, message_id, author_id, seen, author_name, content) FROM STDIN"
+
+COVER: Final = """
+INSERT INTO junkie.channel_status (channel_id, covered, message_count, is_fully_backfilled, last_updated)
+SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), true, now()
+FROM junkie.messages AS m GROUP BY m.channel_id
+"""
+
+NAME: Final = """
+INSERT INTO junkie.channels (channel_id, guild_id, type, name, last_message_id)
+SELECT s.channel_id, 1, 0, 'channel-' || s.channel_id, upper(s.covered) - 1 FROM junkie.channel_status AS s
+"""
+
+
+async def fill(settings: Settings, *, long: int) -> None:
+    """Fill an empty archive with about `ROWS` messages: `long` in its first channel, the rest spread over the others."""
+    each = max((ROWS - long) // (CHANNELS - 1), 1)
+    async with open_database(settings) as database, database.connection() as connection:
+        async with connection.cursor().copy(COPY) as copy:
+            for number in range(CHANNELS):
+                for block in _blocks(FIRST + number, each if number else long):
+                    await copy.write(block)
+        await connection.execute(COVER)
+        await connection.execute(NAME)
+        await connection.execute("INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')")
+        await connection.execute("VACUUM ANALYZE junkie.messages")
+        # What fills a disk is gone with the folder; what waits for a checkpoint would be written while others measure.
+        await connection.execute("CHECKPOINT")
+
+
+def _blocks(channel_id: int, rows: int) -> Iterator[str]:
+    """Yield a channel's rows in COPY's text format, so many at a time."""
+    tails = [f"\t{n}\t1\tmember {n}\t" for n in range(_AUTHORS)]
+    for low in range(1, rows + 1, _BLOCK):
+        numbers = range(low, min(low + _BLOCK, rows + 1))
+        yield "".join(
+            [f"{channel_id}\t{channel_id + n * _MINUTE}{tails[n % _AUTHORS]}{n:08d}{_WORDS[:72]}\n" for n in numbers]
+        )
