@@ -89,15 +89,17 @@ class Snapshot:
         (row,) = await self._rows("history_place", channel_id=wanted.channel_id)
         at, served, ruled, buried, *rest = row
         place = _place(wanted.channel_id, rest, at, served=served, ruled=ruled)
-        rows = await self._rows(
+        bounds = wanted._asdict()
+        if not ruled and not buried:
             # Most channels have nothing to hide, and are read in two thirds of the time.
-            "history_visible_messages" if ruled or buried else "history_messages",
-            channel_id=wanted.channel_id,
-            lo=wanted.lo,
-            hi=wanted.hi,
-            most=wanted.most,
-        )
-        return place, rows
+            return place, await self._rows("history_messages", **bounds)
+        rules: dict[int | None, int] = {}
+        if ruled:
+            rules.update(await self._rows("history_rules", channel_id=wanted.channel_id))
+        # What is kept out whoever wrote it ends the stretch.
+        bounds["lo"] = max(wanted.lo, rules.pop(None, 0))
+        authors, befores = list(rules), list(rules.values())
+        return place, await self._rows("history_visible_messages", **bounds, authors=authors, befores=befores)
 
     async def look_up(
         self,

@@ -32,26 +32,31 @@ WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id 
 ORDER BY m.message_id DESC
 LIMIT %(most)s
 
+-- history_rules --
+-- Whose messages of a channel `forget` keeps out (NULL: everybody's), below which id.
+SELECT e.user_id, max(coalesce(e.before_id, 9223372036854775807)) AS before_id
+FROM junkie.exclusions AS e
+LEFT JOIN junkie.channels AS c ON c.channel_id = %(channel_id)s
+WHERE (e.channel_id IS NULL OR e.channel_id IN (%(channel_id)s, c.parent_id))
+    AND (e.guild_id IS NULL OR e.guild_id = c.guild_id)
+GROUP BY e.user_id
+
 -- history_visible_messages --
--- The same for any channel.
+-- The same for any channel; what the authors wrote below the id beside each is kept out. OFFSET 0 keeps the subqueries from
+-- becoming joins, for which all of a channel might be sorted: so the newest are read, and no more.
 SELECT m.message_id, m.author_id, m.author_name, m.content, m.edited_at, m.type, m.reply_to, m.extra
 FROM junkie.messages AS m
 WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
     AND NOT EXISTS (
-        SELECT FROM junkie.tombstones AS t WHERE t.channel_id = m.channel_id AND t.message_id = m.message_id
+        SELECT FROM junkie.tombstones AS t
+        WHERE t.channel_id = %(channel_id)s AND t.message_id = m.message_id OFFSET 0
     )
-    AND NOT EXISTS (
-        SELECT FROM junkie.exclusions AS e
-        WHERE (e.user_id IS NULL OR e.user_id = m.author_id)
-            AND (e.before_id IS NULL OR m.message_id < e.before_id)
-            AND (
-                e.channel_id IS NULL OR e.channel_id = m.channel_id
-                OR e.channel_id = (SELECT c.parent_id FROM junkie.channels AS c WHERE c.channel_id = %(channel_id)s)
-            )
-            AND (
-                e.guild_id IS NULL
-                OR e.guild_id = (SELECT c.guild_id FROM junkie.channels AS c WHERE c.channel_id = %(channel_id)s)
-            )
+    AND (
+        m.author_id <> ALL(%(authors)s::bigint[])
+        OR NOT EXISTS (
+            SELECT FROM unnest(%(authors)s::bigint[], %(befores)s::bigint[]) AS r (user_id, before_id)
+            WHERE r.user_id = m.author_id AND m.message_id < r.before_id OFFSET 0
+        )
     )
 ORDER BY m.message_id DESC
 LIMIT %(most)s
@@ -99,10 +104,12 @@ SELECT count(*) FROM junkie.tombstones AS t
 WHERE t.channel_id = %(channel_id)s AND t.message_id >= %(lo)s AND t.message_id < %(hi)s AND t.deleted_at > %(moment)s
 
 -- history_elsewhere --
--- Which other channel holds a message; a probe for each channel that the archive knows.
+-- Which other channel holds a message. OFFSET 0 makes it a probe for each channel that the archive knows; as a join it might
+-- go through the whole index of messages.
 SELECT c.channel_id, c.name
 FROM junkie.channels AS c
 WHERE c.channel_id <> %(channel_id)s AND EXISTS (
-    SELECT FROM junkie.messages AS m WHERE m.channel_id = c.channel_id AND m.message_id = %(message_id)s
+    SELECT FROM junkie.messages AS m
+    WHERE m.channel_id = c.channel_id AND m.message_id = %(message_id)s OFFSET 0
 )
 LIMIT 1

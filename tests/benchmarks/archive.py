@@ -5,14 +5,13 @@ space beside what they end up in.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from junkie_cli.config import Settings
 from junkie_cli.db.database import open_database
 
 ROWS: Final = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
-CHANNELS: Final = 1_000
 FIRST: Final = 1_200_000_000_000_000_000
 """The first channel's id; the others follow."""
 
@@ -27,8 +26,8 @@ _WORDS: Final = "what was said here is of no concern, only that it is as long as
 COPY: Final = "COPY junkie.messages (channel_id, message_id, author_id, seen, author_name, content) FROM STDIN"
 
 COVER: Final = """
-INSERT INTO junkie.channel_status (channel_id, covered, message_count, is_fully_backfilled, last_updated)
-SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), true, now()
+INSERT INTO junkie.channel_status (channel_id, covered, message_count, is_fully_backfilled, last_updated, checked_at)
+SELECT m.channel_id, int8multirange(int8range(m.channel_id, max(m.message_id) + 1)), count(*), true, now(), now()
 FROM junkie.messages AS m GROUP BY m.channel_id
 """
 
@@ -38,19 +37,17 @@ SELECT s.channel_id, 1, 0, 'channel-' || s.channel_id, upper(s.covered) - 1 FROM
 """
 
 
-async def fill(settings: Settings, *, long: int) -> None:
-    """Fill an empty archive with about `ROWS` messages: `long` in its first channel, the rest spread over the others."""
-    each = max((ROWS - long) // (CHANNELS - 1), 1)
+async def fill(settings: Settings, sizes: Iterable[int]) -> None:
+    """Fill an empty archive with channels that have so many messages each, and are whole and just checked."""
     async with open_database(settings) as database, database.connection() as connection:
         async with connection.cursor().copy(COPY) as copy:
-            for number in range(CHANNELS):
-                for block in _blocks(FIRST + number, each if number else long):
+            for number, rows in enumerate(sizes):
+                for block in _blocks(FIRST + number, rows):
                     await copy.write(block)
-        await connection.execute(COVER)
-        await connection.execute(NAME)
-        await connection.execute("INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')")
-        await connection.execute("VACUUM ANALYZE junkie.messages")
-        # What fills a disk is gone with the folder; what waits for a checkpoint would be written while others measure.
+        for statement in (COVER, NAME, "INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')"):
+            await connection.execute(statement)
+        # Once it is filled, autovacuum and the next checkpoint would do so, while something is measured.
+        await connection.execute("VACUUM ANALYZE")
         await connection.execute("CHECKPOINT")
 
 

@@ -14,6 +14,7 @@ import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 
 from psycopg import AsyncConnection
@@ -30,6 +31,7 @@ from tests import postgres
 from tests.benchmarks.archive import BYTES_A_ROW, FIRST, ROWS, fill
 from tests.benchmarks.figure import Figure
 
+CHANNELS = 1_000
 LONG, SHORT = 50_000, 500
 CHANNEL = FIRST
 """The first channel is the long one."""
@@ -147,7 +149,8 @@ async def measure() -> list[Figure]:
     try:
         settings = config.load(environ={"JUNKIE_HOME": str(home)}, folder=folder)
         began = time.perf_counter()
-        await fill(settings, long=LONG)
+        each = max((ROWS - LONG) // (CHANNELS - 1), 1)
+        await fill(settings, [LONG, *repeat(each, CHANNELS - 1)])
         filled = Figure(f"filling {ROWS:,} rows", time.perf_counter() - began, unit=" s")
         # While it is open the embedded server runs.
         async with open_history(settings) as history:

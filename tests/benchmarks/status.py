@@ -16,7 +16,9 @@ from junkie_cli.db.status import open_status
 from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.standing import Wanted
 from tests import postgres
-from tests.benchmarks.context import COVER, FILL, FIRST, MINUTE, NAME, ROWS, medians
+from tests.benchmarks import archive
+from tests.benchmarks.archive import ROWS
+from tests.benchmarks.context import medians
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.startup import run
 
@@ -29,10 +31,10 @@ OPTIONS = StatusOptions(selection=Selection(), wanted=Wanted())
 GAPS = """
 UPDATE junkie.channel_status
 SET covered = covered - int8multirange(int8range(lower(covered) + 1000, lower(covered) + 2000))
-WHERE channel_id %% 3 = 0
+WHERE channel_id % 3 = 0
 """
 
-THREADS = "UPDATE junkie.channels SET type = 11, parent_id = channel_id - 1 WHERE channel_id %% 10 = 1"
+THREADS = "UPDATE junkie.channels SET type = 11, parent_id = channel_id - 1 WHERE channel_id % 10 = 1"
 
 LOOK = """
 import asyncio
@@ -55,14 +57,10 @@ asyncio.run(main())
 
 async def fill(settings: config.Settings, channels: int, rows: int) -> None:
     """Fill an archive."""
-    each = max(rows // channels, 1)
+    await archive.fill(settings, [max(rows // channels, 1)] * channels)
     async with open_database(settings) as database, database.connection() as connection:
-        await connection.execute(FILL, {"first": FIRST, "step": MINUTE, "low": 0, "high": channels - 1, "rows": each})
-        for statement in (COVER, NAME, GAPS, THREADS):
-            await connection.execute(statement, {})
-        await connection.execute("INSERT INTO junkie.guilds (guild_id, name) VALUES (1, 'The Guild')")
-        # Once it is filled, autovacuum would do so.
-        await connection.execute("VACUUM ANALYZE")
+        for statement in (GAPS, THREADS, "VACUUM ANALYZE junkie.channels", "VACUUM ANALYZE junkie.channel_status"):
+            await connection.execute(statement)
 
 
 async def compare(few: config.Settings, many: config.Settings, home: Path) -> list[Figure]:
@@ -94,8 +92,7 @@ async def compare(few: config.Settings, many: config.Settings, home: Path) -> li
 
 
 async def measure() -> list[Figure]:
-    # Ten million rows may be more than memory has room for.
-    home, folder = postgres.make_home(executable=True), Path(tempfile.mkdtemp())
+    home, folder = postgres.make_home(room=ROWS * archive.BYTES_A_ROW), Path(tempfile.mkdtemp())
     try:
         own = config.load(environ={"JUNKIE_HOME": str(home)}, folder=folder)
         # While it is open the embedded server runs.

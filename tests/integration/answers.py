@@ -71,9 +71,11 @@ class Archive:
         await writer.write(Batch(messages=incoming, claims=claims, users=list(users), asked_at=self.now))
 
     async def whole(self, messages: Iterable[Message], **how: Any) -> list[Message]:
-        """Store messages as all that the channel has."""
+        """Store messages as all that the channel has now."""
         messages = list(messages)
-        await self.store(messages, covered=(messages[0].channel_id, messages[-1].message_id + 1), **how)
+        channel_id = messages[0].channel_id
+        await self.store(messages, covered=(channel_id, messages[-1].message_id + 1), **how)
+        await self.execute("UPDATE junkie.channel_status SET checked_at = now() WHERE channel_id = %s", channel_id)
         return messages
 
     async def delete(self, *ids: int, channel_id: int = CHANNEL, purge: bool = True) -> None:
