@@ -24,6 +24,8 @@ _LISTED: Final = 5
 _COMPARED: Final = 5000
 """How many names are searched for similar ones: each is compared letter by letter."""
 
+_NOT_ALNUM: Final = re.compile(r"[^0-9A-Za-z]+")
+
 Sort = Enum("Sort", ["GUILD", "CATEGORY", "CHANNEL", "FORUM", "THREAD", "DM", "USERNAME", "DISPLAY_NAME"])
 
 
@@ -50,8 +52,8 @@ class Wanted(Enum):
 
 _RANKS: Final[Mapping[Wanted, Mapping[Sort, int]]] = {
     Wanted.GUILD: {Sort.GUILD: 0},
-    Wanted.CHANNEL: {Sort.CHANNEL: 0, Sort.FORUM: 0, Sort.THREAD: 1, Sort.DM: 1, Sort.CATEGORY: 2},
-    Wanted.MESSAGES: {Sort.CHANNEL: 0, Sort.THREAD: 1, Sort.DM: 1, Sort.FORUM: 2, Sort.CATEGORY: 3},
+    Wanted.CHANNEL: {Sort.CHANNEL: 0, Sort.FORUM: 0, Sort.THREAD: 1, Sort.DM: 1},
+    Wanted.MESSAGES: {Sort.CHANNEL: 0, Sort.THREAD: 1, Sort.DM: 1, Sort.FORUM: 2},
     Wanted.PLACE: {Sort.GUILD: 0, Sort.CATEGORY: 0, Sort.CHANNEL: 0, Sort.FORUM: 0, Sort.THREAD: 1, Sort.DM: 1},
     Wanted.USER: {Sort.USERNAME: 0, Sort.DISPLAY_NAME: 1},
 }
@@ -177,6 +179,21 @@ def find(asked: Asked, known: Sequence[Known], *, where: str, hint: str = "give 
 
     Raises UsageError, or ConfigError for a variable, if nothing or more than one thing bears it.
     """
+    best = _fitting(asked, known)
+    if not best:
+        raise _unknown(asked, known, where, hint)
+    if len(best) > 1:
+        raise asked.error(f"{asked.short} may be {_listed(best)}", "give the id")
+    return best[0]
+
+
+def inert(name: str) -> str:
+    """Return a name as a word that means nothing to any shell; empty if nothing is left of it. `find` knows it again."""
+    return re.sub(r"[\x00-\x2c/\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\s-]+", "-", _visible(name)).strip("-")
+
+
+def _fitting(asked: Asked, known: Iterable[Known]) -> list[Known]:
+    """Return what a name fits best: several if it fits them equally well."""
     text = asked.bare
     forms = (text, _fold(text), _inert_path(text))
     end = _flat(text)
@@ -186,17 +203,7 @@ def find(asked: Asked, known: Sequence[Known], *, where: str, hint: str = "give 
         # However it is spelt, its own name comes last.
         if rank is not None and end.endswith(_flat(one.path[-1])) and (fit := _fit(forms, one)) is not None:
             fits.setdefault((rank, fit), {})[one.snowflake] = one
-    if not fits:
-        raise _unknown(asked, known, where, hint)
-    best = list(fits[min(fits)].values())
-    if len(best) > 1:
-        raise asked.error(f"{asked.short} may be {_listed(best)}", "give the id")
-    return best[0]
-
-
-def inert(name: str) -> str:
-    """Return a name as a word that means nothing to any shell; empty if nothing is left of it. `find` knows it again."""
-    return re.sub(r"[\x00-\x2c/\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\s-]+", "-", _visible(name)).strip("-")
+    return list(fits[min(fits)].values()) if fits else []
 
 
 def _fit(forms: tuple[str, str, str], one: Known) -> int | None:
@@ -214,6 +221,9 @@ def _fit(forms: tuple[str, str, str], one: Known) -> int | None:
 
 def _visible(text: str) -> str:
     """Return text without what nobody sees, and what stands for it in a terminal."""
+    if text.isascii() and text.isprintable():
+        # As most are; there may be a hundred thousand.
+        return text
     kept = (sign for sign in normalize("NFC", text) if sign.isprintable() or category(sign) == "Zs")
     return "".join(kept).replace("\ufffd", "")
 
@@ -231,10 +241,16 @@ def _inert_path(text: str) -> str:
 
 def _flat(text: str) -> str:
     """Return what is left of a text in all of the ways in which it is compared."""
+    if text.isascii():
+        return _NOT_ALNUM.sub("", text).lower()
     return "".join(sign for sign in _visible(text).casefold() if sign.isalnum())
 
 
 def _unknown(asked: Asked, known: Sequence[Known], where: str, hint: str) -> JunkieError:
+    if asked.wanted in {Wanted.CHANNEL, Wanted.MESSAGES}:
+        categories = (one for one in known if one.sort is Sort.CATEGORY)
+        if found := _fitting(asked._replace(wanted=Wanted.PLACE), categories):
+            return asked.error(f"{found[0].shown} is a category and holds no messages", "name a channel in it")
     near = _nearest(asked, known)
     what = f"{where} knows no {asked.wanted.noun} {asked.short}"
     if near:

@@ -201,7 +201,7 @@ def settings() -> str:
     """Return the table of settings, with the options that do the same, both markers included."""
     uses = [
         (variable, path.removeprefix("junkie "), told.names.split("`")[1].split()[0])
-        for path, command in COMMANDS.items()
+        for path, command in {"junkie": typer.main.get_command(app), **COMMANDS}.items()
         for told in options(command)
         for variable in told.variables
     ]

@@ -17,7 +17,7 @@ from junkie_cli.reference import Wanted, known_places
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
 
-_WHERE: Final = "neither Discord nor the archive"
+_WHERE: Final = "Discord, like the archive,"
 _HINT: Final = "let the bot see it, or give its id"
 
 log = logging.getLogger(__name__)

@@ -120,6 +120,7 @@ def test_an_ambiguous_name_lists_what_it_may_be() -> None:
         ),
         ("my server/genera", "did you mean My Server/Projects/general (11)"),
         ("nothing alike at all", "; give its id"),
+        ("projects", "My Server/Projects (10) is a category and holds no messages; name a channel in it"),
         ("", "names nothing"),
         ("#", "names nothing"),
         ("\u200b", "names nothing"),

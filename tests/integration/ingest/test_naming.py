@@ -100,7 +100,9 @@ async def test_what_a_variable_names_is_configuration(scene: MakeScene) -> None:
             for named in (Selection.read(channels=["999"], labels=labels), Selection.read(["999"], labels=labels)):
                 with pytest.raises(ConfigError, match=r"^JUNKIE_\w+ \(environment\): .*999"):
                     await find(discord, Places(s.database), named, lambda _: None)
-            with pytest.raises(ConfigError, match=r"^JUNKIE_CHANNEL \(environment\): neither Discord nor the archive"):
+            with pytest.raises(
+                ConfigError, match=r"^JUNKIE_CHANNEL \(environment\): Discord, like the archive, knows no channel"
+            ):
                 await settle(Selection.read(channels=["nowhere"], labels=labels), discord, s.database)
 
 
