@@ -142,7 +142,15 @@ async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> in
     from junkie_cli.db.embedded import embedded_server
 
     url = settings.postgres_url
-    program = binaries.client(name, settings.pg_bin, tls=url is not None and demands_tls(url.reveal()))
+    tls = url is not None and demands_tls(url.reveal())
+    if url is not None and name == "pg_dump":
+        from junkie_cli.db.database import first_connection
+
+        async with first_connection(settings, migrate=False, command="db dump") as first:
+            major = first.connection.info.server_version // 10_000
+        program = binaries.dumper(settings.pg_bin, major, tls=tls)
+    else:
+        program = binaries.client(name, settings.pg_bin, tls=tls)
     async with AsyncExitStack() as stack:
         if settings.postgres_url is not None:
             target, environment = for_program(settings.postgres_url.reveal())

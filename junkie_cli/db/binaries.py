@@ -149,6 +149,31 @@ def client(name: str, chosen: Path | None, *, tls: bool) -> Path:
     return resolve(chosen).program(name)
 
 
+def dumper(chosen: Path | None, major: int, *, tls: bool) -> Path:
+    """Find the pg_dump for a server of that major version; for the rest as `client`.
+
+    It is the oldest one that knows the server: a newer one writes settings that a server of that version refuses to read.
+    """
+    if chosen is None:
+        own = [] if (found := shutil.which("pg_dump")) is None else [Path(found)]
+        own += [folder / "pg_dump" for folder in system_folders()]
+        programs = own if tls else [*(wheel.folder / "pg_dump" for wheel in _wheels()), *own]
+        known = [(version, program) for program in programs if (version := _client_major(program)) >= major]
+        if known:
+            return min(known)[1]
+    return client("pg_dump", chosen, tls=tls)
+
+
+def _client_major(program: Path) -> int:
+    """Return a client program's major version; 0 for one that is not there or does not run here."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - ours
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    match = re.search(r" (\d+)", answer.stdout)
+    return int(match[1]) if match else 0
+
+
 def system_folders() -> list[Path]:
     """Return where the machine's own programs may be, the newest first."""
     in_path = shutil.which("pg_ctl")

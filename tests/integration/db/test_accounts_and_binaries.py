@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -211,3 +212,23 @@ def test_ps_says_the_same_where_there_is_no_proc() -> None:
     assert own is not None
     assert own[1][0] in "RSD"
     assert processes._from_ps(2**22 + 1) is None
+
+
+@pytest.mark.parametrize(("major", "newest"), [(14, 16), (16, 16), (17, 18), (18, 18)])
+def test_a_dump_is_made_by_the_oldest_program_that_knows_the_server(major: int, newest: int) -> None:
+    """The wheel holds 16 and 18; the machine may hold one that is nearer."""
+    program = binaries.dumper(None, major, tls=False)
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    found = re.search(r" (\d+)", answer.stdout)
+    assert found is not None
+    assert major <= int(found[1]) <= newest
+
+
+def test_a_server_that_is_newer_than_every_program_is_left_to_the_newest() -> None:
+    assert binaries.dumper(None, 99, tls=False) == binaries.client("pg_dump", None, tls=False)
+
+
+def test_programs_that_the_user_names_are_taken(tmp_path: Path) -> None:
+    for name in ("postgres", "initdb", "pg_dump"):
+        (tmp_path / name).touch()
+    assert binaries.dumper(tmp_path, 16, tls=False) == tmp_path / "pg_dump"
