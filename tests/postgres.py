@@ -135,6 +135,11 @@ def address_of(server_url: str, name: str) -> str:
     return urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 
+def with_parameter(url: str, parameter: str) -> str:
+    """Return the URI with one more parameter, such as "sslmode=disable"; its value is percent-encoded already."""
+    return f"{url}{'&' if '?' in url else '?'}{parameter}"
+
+
 def _create(server_url: str, name: str, template: str, encoding: str = "UTF8") -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(

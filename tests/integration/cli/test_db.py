@@ -163,6 +163,7 @@ def test_stop_ends_what_is_left_running_and_spares_what_is_in_use(run: Run, home
     assert (answer.returncode, answer.stdout) == (0, "")
     assert "was not running" in answer.stderr
 
+    assert run("migrate").returncode == 0
     cluster = Cluster(home)
     cluster.start()
     with psycopg.connect(cluster.url):

@@ -68,12 +68,14 @@ async def test_each_state_has_its_words(
 
 
 async def test_a_database_that_takes_no_writes(empty_database_url: str, make_settings: Callable[..., Settings]) -> None:
-    settings = make_settings(POSTGRES_URL=empty_database_url + "&options=-c%20default_transaction_read_only%3Don")
+    settings = make_settings(
+        POSTGRES_URL=postgres.with_parameter(empty_database_url, "options=-c%20default_transaction_read_only%3Don")
+    )
     assert "takes no writes" in (await refusal(settings)).message
 
 
 async def test_a_role_that_may_create_nothing(empty_database_url: str, make_settings: Callable[..., Settings]) -> None:
-    settings = make_settings(POSTGRES_URL=empty_database_url + "&options=-c%20role%3Dpg_monitor")
+    settings = make_settings(POSTGRES_URL=postgres.with_parameter(empty_database_url, "options=-c%20role%3Dpg_monitor"))
     error = await refusal(settings)
     assert "permission denied for database" in error.message
     assert "GRANT CREATE" in error.hint
