@@ -11,7 +11,7 @@ from junkie_cli.config import Settings
 from junkie_cli.db import conninfo, failures
 from junkie_cli.db import database as module
 from junkie_cli.db.database import Connection, Database, open_database
-from junkie_cli.errors import ConfigError, DatabaseError, DatabaseUnavailable, SchemaMismatch
+from junkie_cli.errors import ConfigError, DatabaseError, DatabaseUnavailable, SchemaMismatch, ValueRefused
 from tests import postgres
 
 ADDRESS = conninfo.read("postgresql://me:pass-word@db.example/archive", application_name="junkie")
@@ -52,7 +52,7 @@ def raising(sqlstate: str) -> Callable[[Connection], object]:
         ("42703", "lacks a column", "junkie db migrate", SchemaMismatch),
         ("57014", "cancelled a statement", "statement_timeout", DatabaseError),
         ("55P03", "kept a table locked", "run this again", DatabaseUnavailable),
-        ("22012", r"refused a statement \(22012\): in the server's words", "LOG_LEVEL=DEBUG", DatabaseError),
+        ("22012", r"refused a statement \(22012\): in the server's words", "LOG_LEVEL=DEBUG", ValueRefused),
         ("XX123", r"refused a statement \(XX123\)", "LOG_LEVEL=DEBUG", DatabaseError),
     ],
 )
