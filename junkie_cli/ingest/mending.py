@@ -249,7 +249,8 @@ class Mending:
         return ended.outcome in {Outcome.FAILED, Outcome.BUSY}
 
     def _note_trouble(self, event: Event) -> None:
-        if isinstance(event, ChannelEnded) and event.outcome.is_trouble:
+        """Do the same, without what is of no interest in so small a run."""
+        if isinstance(event, ChannelEnded) and (event.outcome.is_trouble or self._ended_early(event)):
             self._note(event)
         elif isinstance(event, Summary) and event.new:
             log.info("%d messages were mended", event.new)

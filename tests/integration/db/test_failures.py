@@ -53,6 +53,8 @@ def raising(sqlstate: str) -> Callable[[Connection], object]:
         ("57014", "cancelled a statement", "statement_timeout", DatabaseError),
         ("55P03", "kept a table locked", "run this again", DatabaseUnavailable),
         ("22012", r"refused a statement \(22012\): in the server's words", "LOG_LEVEL=DEBUG", ValueRefused),
+        ("23514", r"refused a statement \(23514\)", "LOG_LEVEL=DEBUG", ValueRefused),
+        ("54000", r"refused a statement \(54000\)", "LOG_LEVEL=DEBUG", ValueRefused),
         ("XX123", r"refused a statement \(XX123\)", "LOG_LEVEL=DEBUG", DatabaseError),
     ],
 )

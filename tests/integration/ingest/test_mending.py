@@ -10,6 +10,8 @@ from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.reconcile import Rule
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.errors import UsageError
+from junkie_cli.ingest import run
+from junkie_cli.ingest.events import ChannelEnded, Outcome
 from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.serve import Serve
 from tests.integration.ingest.conftest import MakeScene
@@ -306,3 +308,22 @@ async def test_a_channel_that_becomes_another_kind_is_heard_on(scene: MakeScene)
         assert (await coverage(s.database, channel)).covers(channel, message + 1)
         kinds = await s.database.fetch("SELECT type FROM junkie.channels WHERE channel_id = %(id)s", {"id": channel})
         assert kinds == [(5,)]
+
+
+async def test_a_channel_that_another_command_has_is_mended_once_it_is_free(
+    scene: MakeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "BUSY_SECONDS", 0.01)
+    async with scene("2x20") as s, serving_on(s) as serve:
+        channel = s.first_channel
+        await at_rest(serve)
+        async with s.opened("backfill") as (_, presence):
+            assert await presence.try_lock(channel)
+            s.control.pause_events(drop=True)
+            s.control.post(channel, "unheard")
+            s.control.resume_events()
+            s.control.send_raw("MESSAGE_CREATE", {"id": "nonsense", "channel_id": str(channel)})
+            await until(lambda: any(end.outcome is Outcome.BUSY for end in s.of(ChannelEnded)))
+            await presence.unlock(channel)
+        await until_true(s)
+        await at_rest(serve)

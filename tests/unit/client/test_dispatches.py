@@ -119,6 +119,14 @@ def test_a_change_touches_what_it_may_hide(dispatches: Dispatches, what: str) ->
     assert touched(dispatches.read(name, data)) == (expected if name == "THREAD_LIST_SYNC" else [])
 
 
+@pytest.mark.parametrize("what", [name for name, (told, _) in CHANGES.items() if told[0].startswith("GUILD_ROLE_")])
+def test_a_change_of_roles_touches_what_was_never_introduced(dispatches: Dispatches, what: str) -> None:
+    """Nobody knows which overwrites it has."""
+    stray = 777
+    dispatches.read("MESSAGE_DELETE", of_guild(channel_id=str(stray), id="1"))
+    assert stray in touched(dispatches.read(*CHANGES[what][0]))
+
+
 def test_all_threads_of_a_guild(dispatches: Dispatches) -> None:
     told = dispatches.read("THREAD_LIST_SYNC", of_guild(threads=[thread(THREAD + 9)]))
     assert touched(told) == [None]
