@@ -23,17 +23,14 @@ from urllib.parse import quote
 import psycopg
 from psycopg import pq, sql
 
-from junkie_cli.db import account, binaries
+from junkie_cli.db import account, binaries, data_folder
 from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.complaint import complaint
+from junkie_cli.db.data_folder import DATABASE, HOME_HINT, MAINTENANCE
 from junkie_cli.db.processes import is_running
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
-
-DATABASE: Final = "junkie"
-MAINTENANCE: Final = "postgres"
-"""A database that every server has, whatever became of ours."""
 
 UPGRADED: Final = "data.upgraded"
 """A whole data folder that has only to take the place of the old one."""
@@ -57,7 +54,6 @@ _SHORT_FOLDERS: Final = Path("/tmp")  # noqa: S108 - short by tradition; ours is
 # $1 is the log, the rest the command. The shell ends at once, and the server is nobody's child.
 _LAUNCH: Final = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & printf %s "$!"'
 
-_HOME_HINT: Final = "set JUNKIE_HOME to a folder that you can write, or POSTGRES_URL to a server"
 
 log = logging.getLogger(__name__)
 Wait = Callable[[float], None]
@@ -145,7 +141,7 @@ class Cluster:
             programs = self._reachable(who)
             self._check_version(programs)
             if not self.data.exists():
-                self._initialise(programs, who)
+                data_folder.create(self.data, programs, who)
             self.make_socket_folder(who)
             self._launch(programs, who, wait)
         except OSError as error:
@@ -194,28 +190,8 @@ class Cluster:
             upgraded.rename(self.data)
 
     def major(self) -> int | None:
-        """Return the major version that made the data folder, None if there is none.
-
-        Raises EmbeddedServerError for a folder that is none of PostgreSQL's.
-        """
-        try:
-            return int((self.data / "PG_VERSION").read_text().strip())
-        except FileNotFoundError:
-            if self.data.exists():
-                raise EmbeddedServerError(f"{self.data} is no data folder of PostgreSQL", hint="move it away") from None
-            return None
-
-    def initdb(self, programs: Binaries, who: Account, fresh: Path, *options: str) -> None:
-        """Make an empty data folder of ours at `fresh`. Raises EmbeddedServerError."""
-        self._create(
-            who,
-            [
-                programs.program("initdb"),
-                *("-D", fresh, "-U", "junkie", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-instructions"),
-                *options,
-            ],
-            fresh,
-        )
+        """Return the major version that made the data folder; as `data_folder.major_of`."""
+        return data_folder.major_of(self.data)
 
     def _url(self, database: str) -> str:
         return f"postgresql://junkie@/{database}?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
@@ -268,25 +244,6 @@ class Cluster:
                 hint="run `junkie db upgrade`"
                 if ours < theirs
                 else f"set JUNKIE_PG_BIN to the programs of PostgreSQL {ours}",
-            )
-
-    def _initialise(self, programs: Binaries, who: Account) -> None:
-        """Create the data folder under another name first, so that one that is there is whole."""
-        fresh = self.data.with_name("data.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        self.initdb(programs, who, fresh)
-        # Without that option a statement that failed, on a full disk say, would pass for a success.
-        single: list[str | Path] = ["--single", "-c", "exit_on_error=on", "-D", fresh, MAINTENANCE]
-        self._create(who, [programs.program("postgres"), *single], fresh, f"CREATE DATABASE {DATABASE}\n")
-        fresh.rename(self.data)
-
-    def _create(self, who: Account, command: list[str | Path], fresh: Path, text: str | None = None) -> None:
-        """Run a program that makes the folder `fresh`, and leave nothing of it if that fails."""
-        created = who.run(command, folder=self.folder, text=text)
-        if created.returncode != 0:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise EmbeddedServerError(
-                f"can't create the embedded database in {self.folder}: {complaint(created.stderr)}", hint=_HOME_HINT
             )
 
     def make_socket_folder(self, who: Account) -> None:
@@ -393,7 +350,7 @@ class Cluster:
 
     def _unusable(self, error: OSError) -> EmbeddedServerError:
         reason = error.strerror or str(error)
-        return EmbeddedServerError(f"can't use {error.filename or self.folder}: {reason}", hint=_HOME_HINT)
+        return EmbeddedServerError(f"can't use {error.filename or self.folder}: {reason}", hint=HOME_HINT)
 
 
 def _pid_in(file: Path) -> int | None:

@@ -164,12 +164,15 @@ async def _space(patient: _Patient) -> list[Check]:
     except OSError as error:
         return [skipped("space", f"can't look at {patient.embedded.data}: {error.strerror}")]
     found = f"{_bytes(free)} free for {patient.embedded.data}; the database takes {_bytes(size)}"
+    kept = [str(folder) for folder in sorted(patient.embedded.folder.glob("data.old-*"))]
     fix = "make room there, or move JUNKIE_HOME to a larger disk"
     if free < NO_SPACE:
         return [failure("space", DatabaseError(found, hint=fix))]
     if free < max(SHORT_OF_SPACE, size // 10):
         return [warning("space", found, fix, free=free, bytes=size)]
-    return [passed("space", found, free=free, bytes=size)]
+    if kept:
+        found += f", and an upgrade has kept {', '.join(kept)}"
+    return [passed("space", found, free=free, bytes=size, kept=kept)]
 
 
 async def _tables(patient: _Patient, has_tables: list[bool]) -> list[Check]:

@@ -22,7 +22,8 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from junkie_cli.db.cluster import MAINTENANCE, START_PATIENCE, Cluster
+from junkie_cli.db.cluster import START_PATIENCE, Cluster
+from junkie_cli.db.data_folder import MAINTENANCE
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 

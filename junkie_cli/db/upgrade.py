@@ -26,7 +26,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from junkie_cli.db import account, binaries
+from junkie_cli.db import account, binaries, data_folder
 from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.cluster import UPGRADED, Cluster
@@ -121,7 +121,7 @@ def _prepared(
     for abandoned in [*cluster.folder.glob(f"{_WORKSPACE}*"), cluster.data.with_name(UPGRADED)]:
         # Of an upgrade that was killed.
         shutil.rmtree(abandoned, ignore_errors=True)
-    size = _size(cluster.data)
+    size = data_folder.size_of(cluster.data)
     free = shutil.disk_usage(cluster.folder).free
     if size + NEW_CLUSTER > free:
         raise EmbeddedServerError(
@@ -171,7 +171,7 @@ class _Job:
             self._make_new(checksums=checksums)
             self._copy()
             self._check_new(rows)
-            own_settings = _has_own_settings(self._old.data)
+            own_settings = data_folder.has_own_settings(self._old.data)
             self._swap()
         finally:
             self._clean()
@@ -187,7 +187,7 @@ class _Job:
         options = ["--data-checksums"] if checksums else []
         if not checksums and self._due.new.major() >= _CHECKSUM_DEFAULT:
             options = ["--no-data-checksums"]
-        self._new.initdb(self._due.new, self._due.who, self._new.data, *options)
+        data_folder.initdb(self._new.data, self._due.new, self._due.who, *options, folder=self._old.folder)
 
     def _copy(self) -> None:
         # The servers that it starts get by with what ours get by with.
@@ -291,19 +291,6 @@ def _count(connection: psycopg.Connection[Any]) -> dict[str, int]:
         ((number,),) = connection.execute(counted).fetchall()
         rows[name] = number
     return rows
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of a data folder that an upgrade copies: all but the log of changes."""
-    files = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
-    return sum(file.lstat().st_size for file in files if "pg_wal" not in file.relative_to(folder).parts[:1])
-
-
-def _has_own_settings(data: Path) -> bool:
-    """Tell whether somebody changed settings with ALTER SYSTEM."""
-    file = data / "postgresql.auto.conf"
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
 
 
 def _settle(folder: Path) -> None:

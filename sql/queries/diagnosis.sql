@@ -69,16 +69,24 @@ WHERE a.datname = pg_catalog.current_database() AND a.state LIKE 'idle in transa
 ORDER BY 3 DESC
 
 -- stale_workers --
--- Commands that have ended without saying so, or whose connection stands and that don't beat any more.
+-- Commands that have ended without saying so, or whose connection stands and that don't beat any more. A process id may
+-- have passed to a connection of somebody else.
 SELECT
     w.command,
     w.host,
     w.pid,
     extract(epoch FROM now() - w.heartbeat_at)::double precision AS seconds,
-    EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = w.backend_pid) AS connected
+    c.connected
 FROM junkie.workers AS w
-WHERE w.heartbeat_at < now() - interval '15 seconds'
-    OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.pid = w.backend_pid
+            AND a.datname = pg_catalog.current_database()
+            AND a.application_name LIKE 'junkie%%'
+    ) AS connected
+) AS c
+WHERE w.heartbeat_at < now() - interval '15 seconds' OR NOT c.connected
 ORDER BY w.worker_id
 
 -- dead_rows --

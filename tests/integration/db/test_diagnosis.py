@@ -234,8 +234,16 @@ class TestWorkers:
         assert worker.verdict is Verdict.WARNING
         assert "`sync` on elsewhere (process 4711) ended without saying so" in worker.found
 
+    async def test_one_that_died_and_whose_process_id_another_has_now(
+        self, settings: Settings, database_url: str
+    ) -> None:
+        with psycopg.connect(database_url, application_name="psql") as connection:
+            execute(database_url, self.ROW + f"('sync', 7, 'here', 4711, {connection.info.backend_pid}, now())")
+            (worker,) = (await asked(settings))["workers"]
+        assert "ended without saying so" in worker.found
+
     async def test_one_that_hangs(self, settings: Settings, database_url: str) -> None:
-        with psycopg.connect(database_url) as connection:
+        with psycopg.connect(database_url, application_name="junkie serve") as connection:
             pid = connection.info.backend_pid
             execute(database_url, self.ROW + f"('serve', 7, 'here', 4711, {pid}, now() - interval '1 minute')")
             (worker,) = (await asked(settings))["workers"]
@@ -291,7 +299,11 @@ class TestEmbedded:
         settings = make_settings(JUNKIE_HOME=str(junkie_home))
         async with open_database(settings):
             pass
-        assert verdicts(await asked(settings)) == {}
+        kept = junkie_home / "postgres" / "data.old-16"
+        kept.mkdir()
+        found = await asked(settings)
+        assert verdicts(found) == {}
+        assert str(kept) in found["space"][0].found
         for free, verdict in ((500_000_000, Verdict.WARNING), (1_000_000, Verdict.FAILURE)):
             monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
             (space,) = (await asked(settings))["space"]

@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from junkie_cli.db import account, embedded
-from junkie_cli.db import cluster as cluster_module
+from junkie_cli.db import account, data_folder, embedded
 from junkie_cli.db.account import Account
-from junkie_cli.db.cluster import MAINTENANCE, Cluster
+from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.complaint import complaint
+from junkie_cli.db.data_folder import MAINTENANCE
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
 from junkie_cli.db.processes import is_running
 from junkie_cli.db.queries import query
@@ -451,7 +451,7 @@ async def test_a_failed_creation_of_the_database_leaves_no_data_folder(
     junkie_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # This one is there already, so that creating it fails after initdb has succeeded.
-    monkeypatch.setattr(cluster_module, "DATABASE", "template1")
+    monkeypatch.setattr(data_folder, "DATABASE", "template1")
     with pytest.raises(EmbeddedServerError, match='database "template1" already exists'):
         async with embedded_server(junkie_home):
             pass
@@ -569,6 +569,16 @@ async def test_data_of_another_major_version_is_refused(junkie_home: Path, versi
     assert remedy in caught.value.hint
 
 
+@pytest.mark.parametrize("version", ["", "\0\0\0\0"])
+async def test_a_version_that_a_power_failure_took_is_named(junkie_home: Path, version: str) -> None:
+    data = junkie_home / "postgres" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text(version)
+    with pytest.raises(EmbeddedServerError, match="no data folder"):
+        async with embedded_server(junkie_home):
+            pass
+
+
 async def test_a_folder_that_is_no_database_is_left_alone(junkie_home: Path) -> None:
     data = junkie_home / "postgres" / "data"
     data.mkdir(parents=True)
@@ -582,6 +592,8 @@ async def test_a_folder_that_is_no_database_is_left_alone(junkie_home: Path) -> 
 async def test_a_server_that_cannot_start_says_why(used_home: Path) -> None:
     async with embedded_server(used_home) as server:
         pass
+    # On a machine that is busy, it may have been left running.
+    embedded.stop(used_home, force=True)
     settings = server.cluster.data / "postgresql.auto.conf"
     sound = settings.read_text()
     settings.write_text("shared_buffers = 'plenty'\n")
