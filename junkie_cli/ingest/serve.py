@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 3.0
 """How long to wait before what was told of places is stored, should the database not take it."""
 
+END_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 5.0
 
 OpenGateway = Callable[[OnEvent], AbstractAsyncContextManager["Gateway"]]
@@ -120,6 +121,16 @@ class Serve:
             raise failures.exceptions[0] from None
         finally:
             await self._live.close()
+            await self._note_end()
+
+    async def _note_end(self) -> None:
+        """Record that nobody listens from now on. Where that fails, the next session finds out."""
+        self._watch.told.miss_any()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self._settle()
+        except (JunkieError, TimeoutError) as error:
+            log.debug("the end could not be recorded: %s", error)
 
     def vitals(self) -> Vitals:
         """Return how it does, from memory alone."""

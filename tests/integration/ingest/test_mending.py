@@ -327,3 +327,14 @@ async def test_a_channel_that_another_command_has_is_mended_once_it_is_free(
             await presence.unlock(channel)
         await until_true(s)
         await at_rest(serve)
+
+
+async def test_once_it_has_ended_nobody_watches(scene: MakeScene) -> None:
+    async with scene("1x20") as s:
+        channel = s.first_channel
+        async with serving_on(s) as serve:
+            await at_rest(serve)
+            watched = await state(s, channel)
+        ended = await state(s, channel)
+        assert watched.unwatched_since is None
+        assert ended.unwatched_since == watched.checked_at is not None
