@@ -211,7 +211,7 @@ async def _rights(patient: _Patient) -> list[Check]:
             warning(
                 "rights",
                 f"the role of POSTGRES_URL lacks {first}{_and_others(missing)}",
-                "enough for `context --offline`; for the rest grant it what docs/security.md lists",
+                "enough for `status` and `context --offline`; for the rest grant it what docs/security.md lists",
                 missing=[{"table": table, "right": right} for table, right in missing],
             )
         ]

@@ -44,13 +44,13 @@ WHERE l.locktype = 'advisory'
 ORDER BY l.pid
 
 -- blocked --
--- Who waits for whom, and for how many seconds.
+-- Who waits for whom, and for how many seconds, as far as this role may know it.
 SELECT
     a.pid,
     coalesce(a.application_name, '') AS program,
     b.pid AS blocker,
     coalesce(h.application_name, '') AS blocker_program,
-    extract(epoch FROM clock_timestamp() - coalesce(w.waitstart, a.query_start))::double precision AS seconds
+    coalesce(extract(epoch FROM clock_timestamp() - coalesce(w.waitstart, a.query_start)), 0)::double precision AS seconds
 FROM pg_catalog.pg_stat_activity AS a
 JOIN pg_catalog.pg_locks AS w ON w.pid = a.pid AND NOT w.granted
 CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(a.pid)) AS b (pid)

@@ -179,3 +179,14 @@ async def test_the_reader_writes_nothing(guarded: Guarded) -> None:
     assert "permission denied for table" in ended.stderr
     with psycopg.connect(guarded.url) as connection:
         assert connection.execute("SELECT count(*) FROM junkie.messages").fetchone() == (0,)
+
+
+async def test_the_doctor_finds_each_role_as_the_page_made_it(guarded: Guarded) -> None:
+    await ready(guarded)
+    for role, verdict in (("owner", "pass"), ("writer", "pass"), ("reader", "warning")):
+        with psycopg.connect(guarded.url, application_name="somebody else") as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(7)")
+            told = done(await guarded.as_(role).run("doctor", "--json")).stdout
+        checks = {check["check"]: check for check in json.loads(told)["checks"]}
+        assert checks["rights"]["verdict"] == verdict, checks["rights"]
+        assert {checks[name]["verdict"] for name in ("database", "tables", "locks", "workers", "vacuum")} == {"pass"}
