@@ -102,6 +102,17 @@ def test_files_that_the_layout_names_exist() -> None:
         assert ROOT.joinpath(*path).exists(), line
 
 
+def test_the_changelog_has_the_form_that_it_names() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for version in re.findall(r"^## (.*)$", text, re.MULTILINE):
+        assert re.fullmatch(r"\[(Unreleased|\d+\.\d+\.\d+)\]( - \d{4}-\d\d-\d\d)?", version), version
+    kinds = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    for section in re.split(r"^##.*$", text, flags=re.MULTILINE)[1:]:
+        _, *entries = re.split(r"^- ", section, flags=re.MULTILINE)
+        assert all(entry[0] == "`" or entry[0].isupper() for entry in entries)
+
+
 def test_the_changelog_begins_with_what_is_to_come_and_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)
