@@ -75,6 +75,9 @@ for registered in db.app.registered_commands:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if "_JUNKIE_COMPLETE" in os.environ:
+        # Shells take a line for an offer: what an option means must not be broken where a terminal would end.
+        os.environ["COLUMNS"] = "1000"
     try:
         result = app(args=arguments, prog_name="junkie", standalone_mode=False)
     except SystemExit as ending:

@@ -74,7 +74,13 @@ async def bash(words: str, environ: Mapping[str, str]) -> list[str]:
 
 
 async def fish(line: str, environ: Mapping[str, str]) -> list[str]:
-    script = f"junkie --show-completion | source; complete -C {line!r}"
+    # Asked itself, since complete leaves out what does not begin as the word does.
+    script = "junkie --show-completion | source; "
+    script += (
+        f"_JUNKIE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS={line!r} junkie"
+        if line.endswith("-")
+        else f"complete -C {line!r}"
+    )
     return [line.partition("\t")[0] for line in await asyncio.to_thread(run, "fish", script, environ)]
 
 
@@ -93,6 +99,7 @@ async def test_bash(environ: Mapping[str, str]) -> None:
 async def test_fish(environ: Mapping[str, str]) -> None:
     assert "backfill" in await fish("junkie b", environ)
     assert await fish("junkie context g", environ) == ["general", "general/Release-plans"]
+    assert all(offer.startswith("-") for offer in await fish("junkie backfill -", environ))
     assert await fish("junkie backfill --guild M", environ) == ["My-own-Server"]
     assert len(await fish("junkie forget --channel ", environ)) == 4
 
