@@ -9,7 +9,7 @@ import pytest
 
 from junkie_cli import snowflake
 from junkie_cli.cli.context import Given
-from junkie_cli.db.history import Stretch, open_history
+from junkie_cli.db.history import Snapshot, Stretch, open_history
 from junkie_cli.db.reconcile import Key
 from junkie_cli.errors import PARTIAL
 from junkie_cli.models import User
@@ -331,3 +331,42 @@ class TestOneMoment:
             assert place.state.covered.top == (CHANNEL, messages[-1].message_id + 1)
             singles, _ = await snapshot.look_up([Key(CHANNEL, messages[0].message_id)])
             assert list(singles.messages.values()) == messages[:1]
+
+    async def test_whenever_a_writer_comes_the_prompt_is_as_it_was_or_as_it_is_then(
+        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await archive.channel()
+        messages = talk(9)
+        messages[-1] = replace(messages[-1], content="why, <@333>?", type=19, reply_to=messages[1].message_id)
+        await archive.whole(messages, users=[User(333, "carol", "Carol", bot=False)])
+        before = await archive.context(limit=3, offline=True)
+        assert "Bob(222): line 1\n-----" in before.stdout
+        rows, asked, interrupted = Snapshot._rows, 0, 0
+
+        async def interrupting(self: Snapshot, name: str, **parameters: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == interrupted + 1 and interrupted:
+                await change()
+            return await rows(self, name, **parameters)
+
+        async def change() -> None:
+            await archive.delete(messages[1].message_id)
+            await archive.store([message("Bob", 222, "late")], covered=(CHANNEL, snowflake.MAX))
+            await archive.store([], users=[User(333, "carol", "Caroline", bot=False)], seen=2)
+
+        monkeypatch.setattr(Snapshot, "_rows", interrupting)
+        await archive.context(limit=3, offline=True)
+        queries = asked
+        assert queries > 2
+        for interrupted in range(1, queries):
+            asked = 0
+            assert (await archive.context(limit=3, offline=True)).stdout == before.stdout
+            # As it was before the writer came.
+            await archive.execute("DELETE FROM junkie.tombstones")
+            await archive.execute("DELETE FROM junkie.messages WHERE content = 'late'")
+            await archive.execute("UPDATE junkie.channel_status SET covered = '{}'")
+            await archive.whole(messages, users=[User(333, "carol", "Carol", bot=False)], seen=3 + interrupted)
+        interrupted = 0
+        await change()
+        assert current(await archive.context(limit=3, offline=True)) == "late"
