@@ -33,7 +33,13 @@ SELECT
     c.guild_id, c.parent_id, coalesce(c.type, 0) AS type, coalesce(c.name, '') AS name, c.last_message_id,
     coalesce(c.position, 0) AS position, c.archived_at,
     s.covered::text AS covered, coalesce(s.message_count, 0) AS message_count, coalesce(s.is_fully_backfilled, false) AS is_fully_backfilled,
-    s.unreadable, s.gone_at, s.unwatched_since, s.last_updated,
+    s.unreadable, s.gone_at,
+    -- Of a serve that was killed nobody has recorded the end.
+    coalesce(
+        s.unwatched_since,
+        CASE WHEN NOT watched.live AND NOT isempty(s.covered) THEN coalesce(s.checked_at, s.last_updated) END
+    ) AS unwatched_since,
+    s.last_updated,
     CASE WHEN s.message_count > 0 THEN (
         SELECT m.message_id FROM junkie.messages AS m
         WHERE m.channel_id = s.channel_id
@@ -56,6 +62,13 @@ SELECT
     ) END AS newest
 FROM junkie.channels AS c
 FULL JOIN junkie.channel_status AS s ON s.channel_id = c.channel_id
+CROSS JOIN (
+    SELECT EXISTS (
+        SELECT FROM junkie.workers AS w
+        WHERE w.command IN ('serve', 'serve in part') AND w.heartbeat_at > now() - interval '15 seconds'
+            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+    ) AS live
+) AS watched
 
 -- status_counts --
 -- Whether ranges of channels hold `most` visible messages: how many they hold, up to that.

@@ -382,3 +382,17 @@ class TestLive:
         environ = {"DISCORD_TOKEN": "MTIz.a.b", "DISCORD_API_URL": "http://127.0.0.1:1/api/v10"}
         with pytest.raises(JunkieError):
             await archive.status(live=True, environ=environ)
+
+
+async def test_a_channel_that_was_watched_is_unwatched_once_nobody_is_alive(archive: Archive) -> None:
+    """A serve that was killed has not recorded its end."""
+    channel = await archive.channel(covered=(0, 100), held=range(100))
+    places = Places(archive.database)
+    moment = await places.now()
+    await places.note_checked([channel], moment)
+    await places.note_watched(channel, None)
+    async with present(archive.database, "serve", bot_id=1):
+        assert (await archive.one())["unwatched_since"] is None
+    assert datetime.fromisoformat((await archive.one())["unwatched_since"]) == moment.replace(
+        microsecond=moment.microsecond // 1000 * 1000
+    )
