@@ -134,6 +134,11 @@ class Watch:
 
     def _begin(self, session: SessionBegan) -> None:
         self._end(self._of_shard(session.shard_id))
+        for guild_id in [each for each, shard in self._guilds.items() if shard == session.shard_id]:
+            if guild_id not in session.guild_ids:
+                # Nothing else tells of a bot that was thrown out while there was no session.
+                self._forget(self._of_guild(guild_id))
+                del self._guilds[guild_id]
         self.told.miss_any()
         self._out_of_reach.clear()
         of_others = {guild: shard for guild, shard in self.unavailable.items() if shard != session.shard_id}

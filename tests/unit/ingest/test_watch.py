@@ -93,7 +93,7 @@ def setting() -> Setting:
 
 
 BREAKS: Sequence[Any] = [
-    pytest.param([SessionBegan(0)], id="a new session"),
+    pytest.param([SessionBegan(0, (GUILD,))], id="a new session"),
     pytest.param([AccessChanged(0, GUILD, CHANNEL, Access(readable=True))], id="an overwrite"),
     pytest.param([AccessChanged(0, GUILD, None)], id="a role or our own member"),
     pytest.param(
@@ -305,7 +305,7 @@ def test_an_archived_thread_is_not_watched_until_the_gateway_speaks_of_it(settin
     watch = live.watch(archived)
     assert watch is not None
     live.joined(archived, 9_000, watch)
-    setting.take(SessionBegan(0), message(10_000, archived))
+    setting.take(SessionBegan(0, (GUILD,)), message(10_000, archived))
     assert setting.claims(archived) == Coverage.of([(10_000, 10_001)])
 
 
@@ -316,3 +316,15 @@ def test_guilds_of_which_nothing_is_told(setting: Setting) -> None:
     assert not setting.watch.unavailable
     setting.take(GuildGone(0, GUILD, unavailable=True), SessionBegan(1, ()))
     assert set(setting.watch.unavailable) == {GUILD}
+
+
+def test_a_new_session_of_a_server_that_was_left_knows_nothing_of_it() -> None:
+    """No GUILD_DELETE tells of a bot that was thrown out while no session was: READY names the others."""
+    setting = Setting()
+    setting.take(SessionBegan(0, (GUILD,)), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
+    assert [one.channel.channel_id for one in setting.watch.known([CHANNEL])] == [CHANNEL]
+    setting.take(SessionBegan(0, ()))
+    assert setting.watch.known([CHANNEL]) == []
+    assert setting.watch.guild_of(GUILD) is None
+    setting.take(SessionBegan(0, (GUILD,)), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
+    assert [one.channel.channel_id for one in setting.watch.known([CHANNEL])] == [CHANNEL]
