@@ -87,6 +87,12 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", index))
+    assert linked >= {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_python_that_a_document_shows_is_python(document: Path) -> None:
     for block in blocks(document.read_text(encoding="utf-8"), "python"):
