@@ -11,7 +11,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import context, floor, lanes, live, memory, startup, status, throughput
+from tests.benchmarks import context, floor, guilds, lanes, live, memory, scale, startup, status, throughput
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -21,6 +21,8 @@ BENCHMARKS = {
     "live": live.measure,
     "floor": floor.measure,
     "context": context.measure,
+    "scale": scale.measure,
+    "guilds": guilds.measure,
     "status": status.measure,
     "startup": startup.measure,
 }
