@@ -89,7 +89,7 @@ def of_major(major: int, chosen: Path | None, configured: Path | None, copies: P
             hint=f"name the folder with PostgreSQL {major}'s postgres and pg_ctl",
         )
     candidates = [] if configured is None else [Binaries(configured)]
-    candidates += wheels()
+    candidates += _wheels()
     candidates += [Binaries(folder) for folder in system_folders()]
     candidates += [Binaries(program.parent) for program in sorted(copies.glob("programs-*/**/bin/postgres"))]
     for candidate in candidates:
@@ -105,10 +105,10 @@ def of_major(major: int, chosen: Path | None, configured: Path | None, copies: P
 
 def _wheel() -> Binaries | None:
     """Find the wheel's newest PostgreSQL."""
-    return next((found for found in wheels() if found.folder.parent.name == "pginstall18"), None)
+    return next((found for found in _wheels() if found.folder.parent.name == "pginstall18"), None)
 
 
-def wheels() -> list[Binaries]:
+def _wheels() -> list[Binaries]:
     """Find every PostgreSQL of the wheel, without importing it. The one place that knows its layout (0.6)."""
     spec = find_spec(_WHEEL)
     if spec is None or spec.origin is None:

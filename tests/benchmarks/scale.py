@@ -26,6 +26,7 @@ from junkie_cli.emulator.limits import Limits
 from junkie_cli.emulator.scribe import moments
 from junkie_cli.emulator.server import Emulator, running
 from junkie_cli.emulator.world import World
+from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
 from tests.benchmarks.figure import Figure
 
@@ -199,11 +200,12 @@ def own_home() -> Iterator[tuple[Path, Path]]:
 
 async def weigh_on_16(world: World) -> list[Figure]:
     """Weigh the same rows where created_at has to be stored."""
-    older = [each for each in binaries.wheels() if each.major() == 16]
-    if not older:
+    try:
+        older = binaries.of_major(16, None, None, Path("/nonexistent"))
+    except EmbeddedServerError:
         return []
     with own_home() as (home, folder):
-        environ = {"JUNKIE_HOME": str(home), "JUNKIE_PG_BIN": str(older[0].folder)}
+        environ = {"JUNKIE_HOME": str(home), "JUNKIE_PG_BIN": str(older.folder)}
         weight = await fill(config.load(environ=environ, folder=folder), world, min(SAMPLE, ROWS))
     return [Figure("  on PostgreSQL 16", weight.total, 200, "<=", " bytes")]
 
