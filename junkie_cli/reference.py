@@ -62,12 +62,16 @@ _GONE: Final = 10
 
 
 class Known(NamedTuple):
-    """What bears a name. `path` is that name after those of its guild, category and parent, as far as it has them."""
+    """What bears a name. `path` is that name after those of its guild, category and parent, as far as it has them.
+
+    `guild_id` is what it lies in, None for a guild itself, an account or a DM.
+    """
 
     snowflake: int
     sort: Sort
     path: tuple[str, ...]
     gone: bool = False
+    guild_id: int | None = None
 
     @property
     def shown(self) -> str:
@@ -148,7 +152,7 @@ def known_places(guilds: Iterable[Guild], channels: Iterable[Channel], gone: Ite
         if channel.guild_id is not None and (guild_name := guild_names.get(channel.guild_id)):
             path.append(guild_name)
         is_gone = channel.channel_id in lost or channel.guild_id in lost
-        places.append(Known(channel.channel_id, _sort(channel), tuple(reversed(path)), is_gone))
+        places.append(Known(channel.channel_id, _sort(channel), tuple(reversed(path)), is_gone, channel.guild_id))
     return places
 
 

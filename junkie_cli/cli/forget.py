@@ -117,13 +117,14 @@ class Given:
         from junkie_cli.cli.naming import find_id
         from junkie_cli.db.reconcile import Rule
 
-        async def of(asked: "Asked | None") -> int | None:
-            return None if asked is None else await find_id(asked, database.fetch)
+        async def of(asked: "Asked | None", guild_id: int | None = None) -> int | None:
+            return None if asked is None else await find_id(asked, database.fetch, guild_id=guild_id)
 
+        guild_id = await of(self.guild)
         rule = Rule(
             user_id=await of(self.user),
-            channel_id=await of(self.channel),
-            guild_id=await of(self.guild),
+            channel_id=await of(self.channel, guild_id),
+            guild_id=guild_id,
             before_id=self.before_id,
         )
         self.user = _settled(self.user, rule.user_id)

@@ -16,20 +16,22 @@ _HINT: Final = "give its id, or archive it with `junkie backfill`"
 _COPY_ID: Final = "switch on Discord's developer mode, right-click it and choose 'Copy ID'"
 
 
-async def find(asked: Asked, fetch: names.Fetch) -> int | Known:
-    """Return what is meant: an id as it was given, or what the archive knows by that name.
+async def find(asked: Asked, fetch: names.Fetch, *, guild_id: int | None = None) -> int | Known:
+    """Return what is meant: an id as it was given, or what the archive knows by that name, in one guild if that is given.
 
     Raises UsageError, or ConfigError for a variable, if nothing or more than one thing bears the name.
     """
     if (snowflake_id := reference.read(asked)) is not None:
         return snowflake_id
     known = await names.accounts(fetch) if asked.wanted is Wanted.USER else (await names.places(fetch)).known()
+    if guild_id is not None:
+        known = [one for one in known if one.guild_id == guild_id]
     return reference.find(asked, known, where=_ARCHIVE, hint=_HINT)
 
 
-async def find_id(asked: Asked, fetch: names.Fetch) -> int:
+async def find_id(asked: Asked, fetch: names.Fetch, *, guild_id: int | None = None) -> int:
     """Return the id of what is meant; for the rest as `find`."""
-    found = await find(asked, fetch)
+    found = await find(asked, fetch, guild_id=guild_id)
     return found if isinstance(found, int) else found.snowflake
 
 

@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 async def settle(selection: Selection, discord: "DiscordClient", database: Database) -> Selection:
     """Return the selection with ids in the place of names. Without names, nothing is asked of anybody.
 
-    A channel's name is looked for in the guilds that are wanted.
-
     Raises UsageError, or ConfigError for a variable, for a name that nothing bears, or more than one.
     """
     if not selection.named:
@@ -40,7 +38,7 @@ async def settle(selection: Selection, discord: "DiscordClient", database: Datab
     if asked := tuple(one for one in selection.named if one.wanted is Wanted.GUILD):
         known = known_places(guilds.values(), (), gone)
         wanted |= Selection(named=asked).settled(known, where=_WHERE, hint=_HINT).guilds
-    channels = [c for c in archive.channels if not wanted or c.guild_id is None or c.guild_id in wanted]
+    channels = archive.channels
     if len(asked) < len(selection.named):
         for guild in shown.values():
             if not wanted or guild.guild_id in wanted:

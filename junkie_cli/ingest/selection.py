@@ -70,9 +70,17 @@ class Selection:
     def settled(self, known: Sequence[Known], *, where: str, hint: str) -> "Selection":
         """Return it with ids in the place of names, looked up in a list. For `where` and `hint` see `reference.find`.
 
+        Where guilds are named, a channel's name is looked for in these.
+
         Raises UsageError, or ConfigError for a variable, for a name that nothing bears, or more than one.
         """
-        found = [(one.wanted, reference.find(one, known, where=where, hint=hint).snowflake) for one in self.named]
+        found: list[tuple[Wanted, int]] = []
+        wanted = self.guilds
+        for one in sorted(self.named, key=lambda asked: asked.wanted is not Wanted.GUILD):
+            within = [each for each in known if not wanted or each.guild_id is None or each.guild_id in wanted]
+            found.append((one.wanted, reference.find(one, within, where=where, hint=hint).snowflake))
+            if one.wanted is Wanted.GUILD:
+                wanted |= {found[-1][1]}
         return _added(replace(self, named=()), found)
 
     def excludes(self, channel: Channel, category_id: int | None = None) -> bool:

@@ -89,6 +89,13 @@ async def test_a_guild_narrows_the_search(scene: MakeScene) -> None:
         assert "'lobby' may be " in await refusal(s, channels=["lobby"])
         assert (await settled(s, channels=["lobby"], guilds=["second"])).channels == {ids[1]}
         assert (await settled(s, channels=["second/lobby"])).channels == {ids[1]}
+        # So it does in the archive.
+        await s.backfill()
+        read = Selection.read(channels=["lobby"], guilds=["second"])
+        assert (await naming.settled(read, s.database.fetch)).channels == {ids[1]}
+        assert await naming.find_id(Asked("lobby", Wanted.CHANNEL), s.database.fetch, guild_id=one) == ids[0]
+        with pytest.raises(UsageError, match="may be"):
+            await naming.settled(Selection.read(channels=["lobby"]), s.database.fetch)
         s.control.remove_bot(two)
         assert (await settled(s, channels=["lobby"])).channels == {ids[0]}
 
