@@ -155,6 +155,7 @@ class TestHidden:
             ("guild_id = 77", None),
             ("user_id = 222, guild_id = 78", ["line 0", "line 1", "line 2", "line 3"]),
             (f"before_id = {talk(5)[2].message_id}", ["line 2", "line 3"]),
+            (f"user_id = 222, before_id = {talk(5)[3].message_id}", ["line 0", "line 2", "line 3"]),
         ],
     )
     async def test_what_forget_keeps_out_shows_nowhere(
@@ -169,6 +170,22 @@ class TestHidden:
             assert answer.code == 2
         else:
             assert bodies(answer) == shown
+
+    async def test_of_several_rules_for_one_the_widest_holds_in_threads_too(self, archive: Archive) -> None:
+        messages = talk(9)
+        thread = messages[0].message_id - 1
+        await archive.channel()
+        await archive.channel(thread, "Plans", type=11, parent_id=CHANNEL)
+        await archive.whole([replace(each, channel_id=thread) for each in messages])
+        rules = "INSERT INTO junkie.exclusions (user_id, channel_id, before_id) VALUES (%s, %s, %s)"
+        for rule in (
+            (222, CHANNEL, messages[2].message_id),
+            (222, thread, messages[6].message_id),
+            (111, CHANNEL + 1, None),
+            (None, CHANNEL, messages[1].message_id),
+        ):
+            await archive.execute(rules, *rule)
+        assert bodies(await archive.context(thread, offline=True)) == ["line 2", "line 4", "line 6", "line 7"]
 
 
 class TestWindow:
