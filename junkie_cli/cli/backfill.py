@@ -97,13 +97,13 @@ async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool
     """Show what a backfill would fetch; returns the exit code."""
     from junkie_cli.cli.plan import show_plan
     from junkie_cli.cli.progress import reporter
-    from junkie_cli.ingest.backfill import prepare, settle
+    from junkie_cli.ingest.backfill import prepare_all, settle
 
     # The plan is one object: on the way to it stdout stays empty.
     with reporter(json=False) as emit:
         async with opened(settings, "backfill") as tools:
             run_options = replace(run_options, selection=await tools.settled(run_options.selection))
-            prepared = await prepare(run_options, tools.discord, tools.database, emit, store=False)
+            prepared = await prepare_all(run_options, tools.discord, tools.database, emit, store=False)
             prepared = await settle(prepared, run_options, tools.database)
     show_plan(prepared, run_options, json=json)
     return 0

@@ -100,11 +100,13 @@ class Board:
             case DiscoveryBegan(guild):
                 self.looking_at = guild or ""
             case ChannelsFound():
+                first = not self.channels
                 self.looking_at = None
                 self.channels = event.channels + event.unreadable
-                self._queued = event.requests
-                self.meter, self.asked = Meter(now), Meter(now)
-                self._quiet_since = now
+                self._queued += event.requests
+                if first:
+                    self.meter, self.asked = Meter(now), Meter(now)
+                    self._quiet_since = now
             case ChannelBegan():
                 self._queued = max(self._queued - event.left.low, 0)
                 self.rows[event.channel_id] = Row(

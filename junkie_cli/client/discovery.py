@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -68,6 +68,15 @@ class GuildInventory:
     unmanaged: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class GuildListing:
+    """A guild without its threads, and what it takes to find them: the bot's standing, and channels as Discord sent them."""
+
+    inventory: GuildInventory
+    standing: Standing
+    shown: tuple[tuple[Channel, Mapping[str, Any]], ...]
+
+
 @dataclass(slots=True)
 class _Threads:
     """Thread objects as they were last seen, by id."""
@@ -119,31 +128,38 @@ class Directory:
         threads = (channel_from_payload(payload, guild.guild_id) for payload in found.found.values())
         return [*(channel for channel, _ in listed), *filter(None, threads)]
 
-    async def discover(
-        self, guild: Guild, *, threads: bool = True, cursors: Mapping[ListKey, datetime] | None = None
+    async def listing(self, guild: Guild) -> GuildListing:
+        """List a guild's channels. Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more."""
+        shown, bot = await self._standing(guild.guild_id, _named(guild))
+        shown_channels = await self._channels(guild)
+        channels = tuple(FoundChannel(channel, access(bot, payload)) for channel, payload in shown_channels)
+        unmanaged = tuple(channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload))
+        inventory = GuildInventory(
+            guild_from_payload(shown) or guild, roles_from_payload(shown), channels, unmanaged=unmanaged
+        )
+        return GuildListing(inventory, bot, tuple(shown_channels))
+
+    async def with_threads(
+        self, listing: GuildListing, cursors: Mapping[ListKey, datetime] | None = None
     ) -> GuildInventory:
-        """List a guild. A list of `cursors` is walked only down to the threads archived at that moment.
+        """Add a guild's threads. A list of `cursors` is walked only down to the threads archived at that moment.
 
         Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more.
         """
-        shown, bot = await self._standing(guild.guild_id, _named(guild))
-        shown_channels = await self._channels(guild)
-        channels = [FoundChannel(channel, access(bot, payload)) for channel, payload in shown_channels]
+        inventory, bot = listing.inventory, listing.standing
         found = _Threads()
-        if threads:
-            await self._threads(bot, shown_channels, found, cursors or {})
-            parents = {channel.channel_id: payload for channel, payload in shown_channels}
-            for thread_id, payload in found.found.items():
-                if (thread := channel_from_payload(payload, guild.guild_id)) is not None:
-                    may = await self._thread_access(bot, thread, payload, parents, joined=thread_id in found.joined)
-                    channels.append(FoundChannel(thread, may))
-        return GuildInventory(
-            guild_from_payload(shown) or guild,
-            roles_from_payload(shown),
-            tuple(channels),
-            tuple(found.unlisted),
-            found.newest,
-            tuple(channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload)),
+        await self._threads(bot, listing.shown, found, cursors or {})
+        parents = {channel.channel_id: payload for channel, payload in listing.shown}
+        threads: list[FoundChannel] = []
+        for thread_id, payload in found.found.items():
+            if (thread := channel_from_payload(payload, inventory.guild.guild_id)) is not None:
+                may = await self._thread_access(bot, thread, payload, parents, joined=thread_id in found.joined)
+                threads.append(FoundChannel(thread, may))
+        return replace(
+            inventory,
+            channels=(*inventory.channels, *threads),
+            unlisted=tuple(found.unlisted),
+            newest=found.newest,
         )
 
     async def channel(self, channel_id: int) -> FoundChannel:

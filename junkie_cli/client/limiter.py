@@ -20,6 +20,11 @@ DEFAULT_RATE: Final = 45.0
 BURST: Final = 4.0
 """How many may start at once after a quiet moment: with DEFAULT_RATE, at most 49 start in any second."""
 
+LONGEST_YIELD: Final = 0.2
+"""Seconds for which a request that need not be quick lets others go first."""
+
+_LOOK_EVERY: Final = 0.01
+
 INVALID_LIMIT: Final = 1_000
 INVALID_WINDOW: Final = 600.0
 
@@ -27,7 +32,7 @@ INVALID_WINDOW: Final = 600.0
 class GlobalLimiter:
     """A token bucket over all requests. `rate()` is asked anew each time, in requests a second; math.inf switches it off.
 
-    Callers are served in the order in which they came.
+    Callers are served in the order in which they came, but for those that yield.
     """
 
     def __init__(self, rate: Callable[[], float], *, clock: Clock, sleep: Sleep) -> None:
@@ -38,9 +43,25 @@ class GlobalLimiter:
         self._filled = clock()
         self._paused_until = 0.0
         self._turn = asyncio.Lock()
+        self._behind = asyncio.Lock()
+        self._ahead = 0
 
-    async def acquire(self) -> None:
-        """Wait until one more request may start."""
+    async def acquire(self, *, yielding: bool = False) -> None:
+        """Wait until one more request may start; a `yielding` one lets those that are not go first, for a while."""
+        if yielding:
+            async with self._behind:
+                deadline = self._clock() + LONGEST_YIELD
+                while self._ahead and self._clock() < deadline:
+                    await self._sleep(_LOOK_EVERY)
+                await self._acquire()
+            return
+        self._ahead += 1
+        try:
+            await self._acquire()
+        finally:
+            self._ahead -= 1
+
+    async def _acquire(self) -> None:
         async with self._turn:
             while (wait := self._take()) > 0:
                 await self._sleep(wait)

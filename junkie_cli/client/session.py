@@ -18,7 +18,7 @@ from discord.http import Route
 
 from junkie_cli import __version__
 from junkie_cli.client.answers import UNKNOWN_MESSAGE
-from junkie_cli.client.discovery import Directory, GuildInventory, ListKey
+from junkie_cli.client.discovery import Directory, GuildInventory, GuildListing, ListKey
 from junkie_cli.client.limiter import DEFAULT_RATE, Clock, GlobalLimiter, InvalidRequests, Sleep
 from junkie_cli.client.messages import Messages, Slot
 from junkie_cli.client.payload import Parsed, parse_message, read_id, user_from_payload
@@ -101,11 +101,15 @@ class DiscordClient:
         """List a guild's categories, channels and active threads; see `Directory.channels`."""
         return await self._directory.channels(guild)
 
-    async def discover(
-        self, guild: Guild, *, threads: bool = True, cursors: Mapping[ListKey, datetime] | None = None
+    async def listing(self, guild: Guild) -> GuildListing:
+        """List a guild's channels; see `Directory.listing`."""
+        return await self._directory.listing(guild)
+
+    async def with_threads(
+        self, listing: GuildListing, cursors: Mapping[ListKey, datetime] | None = None
     ) -> GuildInventory:
-        """List a guild's channels and threads; see `Directory.discover`."""
-        return await self._directory.discover(guild, threads=threads, cursors=cursors)
+        """Add a guild's threads; see `Directory.with_threads`."""
+        return await self._directory.with_threads(listing, cursors)
 
     async def channel(self, channel_id: int) -> FoundChannel:
         """Return a channel, thread or DM by its id. Raises ChannelNotFound, ChannelForbidden."""

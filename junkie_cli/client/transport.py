@@ -87,10 +87,10 @@ class Line:
     rng: random.Random
     patience: Patience = Patience()
 
-    async def start(self) -> None:
-        """Wait for the right to send one request. Raises TooManyInvalidRequests."""
+    async def start(self, *, yielding: bool = False) -> None:
+        """Wait for the right to send one request; `yielding`, let pages go first. Raises TooManyInvalidRequests."""
         self.invalid.check()
-        await self.limiter.acquire()
+        await self.limiter.acquire(yielding=yielding)
 
     def tries(self, subject: str, patience: Patience | None = None) -> "Tries":
         """Begin to count the attempts of one request; `subject` is what it is about, for errors."""
@@ -207,7 +207,8 @@ def tracing(line: Line) -> aiohttp.TraceConfig:
     """Return the hooks that put discord.py's HTTP session under `line`'s limiter, and raise `Refused`."""
 
     async def starts(_session: aiohttp.ClientSession, _context: SimpleNamespace, _request: object) -> None:
-        await line.start()
+        # What is looked for beside pages must not keep a channel's window from beginning.
+        await line.start(yielding=True)
 
     async def ends(
         _session: aiohttp.ClientSession,

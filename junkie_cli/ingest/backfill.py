@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,18 +83,34 @@ class Prepared:
 
 async def prepare(
     options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit, *, store: bool = True
-) -> Prepared:
-    """Discover channels, store what was found, and read where each stands.
+) -> AsyncGenerator[Prepared, None]:
+    """Discover channels, then threads, store what was found, and read where each stands.
 
     Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
     """
-    found = await discover(options, discord, Places(database), emit, store=store)
-    states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
-    readable = [target.channel for target in found.targets if target.access.readable]
-    progress = {channel.channel_id: _progress(options, channel, states[channel.channel_id]) for channel in readable}
-    least = sum(requests_left(each).low for each in progress.values())
-    emit(ChannelsFound(len(readable), len(found.targets) - len(readable), len(found.guilds), least))
-    return Prepared(found, states, progress)
+    readable = unreadable = guilds = 0
+    async for found in discover(options, discord, Places(database), emit, store=store):
+        states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
+        channels = [target.channel for target in found.targets if target.access.readable]
+        progress = {channel.channel_id: _progress(options, channel, states[channel.channel_id]) for channel in channels}
+        readable += len(channels)
+        unreadable += len(found.targets) - len(channels)
+        guilds += len(found.guilds)
+        if found.targets or found.guilds:
+            least = sum(requests_left(each).low for each in progress.values())
+            emit(ChannelsFound(readable, unreadable, guilds, least))
+        yield Prepared(found, states, progress)
+
+
+async def prepare_all(
+    options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit, *, store: bool = True
+) -> Prepared:
+    """Return all that `prepare` gives, at once. Raises as it does."""
+    whole = Prepared(Found(), {}, {})
+    async for part in prepare(options, discord, database, emit, store=store):
+        whole.found.add(part.found)
+        whole = Prepared(whole.found, {**whole.states, **part.states}, {**whole.progress, **part.progress})
+    return whole
 
 
 async def settle(prepared: Prepared, options: BackfillOptions, database: Database) -> Prepared:

@@ -63,7 +63,9 @@ class DiscoveryBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChannelsFound(Event):
-    """What the run will work on. `channels` counts those that can be read; `requests` is the least that they all need.
+    """What the run will work on, as far as it was found: threads are found while channels are worked on already.
+
+    `channels` counts those that can be read; `requests` is the least that those need which were not counted before.
 
     `work` is the command that it does.
     """

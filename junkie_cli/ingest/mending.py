@@ -6,7 +6,7 @@ growing pauses, for as long as it takes.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -221,9 +221,9 @@ class Mending:
     async def _carry_out(self, plan: Plan, channels: Sequence[FoundChannel]) -> None:
         found = Found(targets=[Target(one.channel, one.access, f"#{one.channel.name}") for one in channels])
 
-        async def prepare() -> _Worklist:
+        async def prepare() -> AsyncGenerator[_Worklist, None]:
             ids = [one.channel.channel_id for one in channels]
-            return _Worklist(found, await Reader(self._database).channel_states(ids))
+            yield _Worklist(found, await Reader(self._database).channel_states(ids))
 
         run = Run(
             self._options.sync,

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
@@ -117,17 +118,27 @@ class Worklist(Protocol):
 
 async def discover(
     options: RunOptions, discord: "DiscordClient", places: Places, emit: Emit, *, store: bool = True
-) -> Found:
-    """Find the wanted channels and store them.
+) -> AsyncIterator[Found]:
+    """Find the wanted channels, then their threads, and store each part before it is given.
 
     Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
     """
     if not discord.content_intent and not options.allow_empty_content:
         raise content_intent_missing()
-    found = await find(discord, places, options.selection, emit, strict=options.strict)
-    if store:
-        await found.store(places)
-    return found
+    async for found in find(discord, places, options.selection, emit, strict=options.strict):
+        if store:
+            await found.store(places)
+        yield found
+
+
+async def discover_all(
+    options: RunOptions, discord: "DiscordClient", places: Places, emit: Emit, *, store: bool = True
+) -> Found:
+    """Return all that `discover` gives, at once. Raises as it does."""
+    whole = Found()
+    async for found in discover(options, discord, places, emit, store=store):
+        whole.add(found)
+    return whole
 
 
 class Run:
@@ -164,13 +175,16 @@ class Run:
             watcher=watcher,
         )
         self._found = 0
+        self._guilds: list[int] = []
         self._began_at: datetime | None = None
         self._current: list[int] = []
         self._ended: list[ChannelEnded] = []
         self._tallies: list[Tally] = []
 
-    async def carry_out(self, plan: Plan, prepare: Callable[[], Awaitable[Worklist]]) -> Summary:
-        """Prepare, then work on all channels. Returns what was done; emits it also when the run is cancelled or fails.
+    async def carry_out(self, plan: Plan, prepare: Callable[[], AsyncGenerator[Worklist, None]]) -> Summary:
+        """Work on all channels, while `prepare` may find more, and return what was done.
+
+        That is emitted too, also when the run is cancelled or fails.
 
         Raises what ends a run (see FATAL), and what `prepare` raises.
         """
@@ -178,9 +192,9 @@ class Run:
         fatal, interrupted = "", False
         try:
             self._began_at = began_at = await self._places.now()
-            worklist = await prepare()
-            await self._work_through(plan, worklist)
-            await self._note_visit(worklist.found, began_at)
+            async with aclosing(prepare()) as worklists:
+                await self._work_through(plan, worklists)
+            await self._note_visit(began_at)
         except asyncio.CancelledError:
             interrupted = True
             raise
@@ -192,20 +206,31 @@ class Run:
             self._emit(summary)
         return summary
 
-    async def _note_visit(self, found: Found, began_at: "datetime") -> None:
+    async def _note_visit(self, began_at: "datetime") -> None:
         """Record that threads born before the run were found and worked on, unless some may have been left out."""
         selection = self._options.selection
         left_out = any(ended.outcome in {Outcome.FAILED, Outcome.BUSY} for ended in self._ended)
         if selection.threads and not selection.channels and not left_out:
-            await self._places.note_visit([guild.guild_id for guild in found.guilds], began_at - _CLOCKS_DIFFER)
+            await self._places.note_visit(self._guilds, began_at - _CLOCKS_DIFFER)
 
-    async def _work_through(self, plan: Plan, worklist: Worklist) -> None:
-        """Work on all channels. Raises the first error that ends the run."""
-        targets = worklist.found.targets
-        self._found = len(targets)
-        for unlisted in worklist.found.unlisted:
-            self._end(_nothing_done(unlisted.place_id, unlisted.name, Outcome.FAILED, reason=unlisted.reason))
-        busy = await self._pass(plan, targets, worklist.states)
+    async def _work_through(self, plan: Plan, worklists: AsyncIterator[Worklist]) -> None:
+        """Work on all channels, on the first ones while others are looked for. Raises the first error that ends the run."""
+        busy: list[tuple[Target, ChannelState]] = []
+
+        async def work(worklist: Worklist) -> None:
+            found = worklist.found
+            self._found += len(found.targets)
+            self._guilds += [guild.guild_id for guild in found.guilds]
+            for unlisted in found.unlisted:
+                self._end(_nothing_done(unlisted.place_id, unlisted.name, Outcome.FAILED, reason=unlisted.reason))
+            stands = [(target, worklist.states[target.channel.channel_id]) for target in found.targets]
+            busy.extend(await self._pass(plan, stands))
+
+        async def work_on_more() -> None:
+            async for worklist in worklists:
+                await work(worklist)
+
+        await side_by_side(work(await anext(worklists)), work_on_more())
         await self._note_checked(self._current)
         for _ in range(BUSY_RETRIES):
             if not busy:
@@ -214,19 +239,21 @@ class Run:
             await self._presence.idle()
             await self._sleep(BUSY_SECONDS)
             await self._presence.busy()
-            busy = await self._pass(plan, busy, worklist.states)
-        for target in busy:
+            busy = await self._pass(plan, busy)
+        for target, _ in busy:
             self._end(_ended(target, Outcome.BUSY, 0, plan.target, reason="another command works on it"))
 
-    async def _pass(self, plan: Plan, targets: Sequence[Target], states: Mapping[int, ChannelState]) -> list[Target]:
+    async def _pass(
+        self, plan: Plan, stands: Sequence[tuple[Target, ChannelState]]
+    ) -> list[tuple[Target, ChannelState]]:
         """Work on these channels, and return those that other commands have."""
-        queue = iter(targets)
-        busy: list[Target] = []
+        queue = iter(stands)
+        busy: list[tuple[Target, ChannelState]] = []
 
         async def work() -> None:
-            busy.extend([t for t in queue if not await self._one(plan, t, states[t.channel.channel_id])])
+            busy.extend([(target, state) for target, state in queue if not await self._one(plan, target, state)])
 
-        await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(targets)))))
+        await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(stands)))))
         return busy
 
     def _end(self, ended: ChannelEnded) -> None:

@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild,
 from junkie_cli.reference import Asked, Known, Label, Wanted
 
 if TYPE_CHECKING:
-    from junkie_cli.client.discovery import GuildInventory
+    from junkie_cli.client.discovery import GuildInventory, GuildListing
     from junkie_cli.client.session import DiscordClient
 
 
@@ -123,6 +123,16 @@ class Found:
     gone: list[int] = field(default_factory=list)
     member_of: list[int] | None = None
 
+    def add(self, more: "Found") -> None:
+        """Take over what was found later."""
+        self.guilds += more.guilds
+        self.roles += more.roles
+        self.channels += more.channels
+        self.targets += more.targets
+        self.walked |= more.walked
+        self.unlisted += more.unlisted
+        self.gone += more.gone
+
     async def store(self, places: Places) -> None:
         """Store guilds, roles, channels, which of them can't be read or are gone, and how far lists of threads were walked."""
         reasons = {t.channel.channel_id: None if t.access.readable else t.access.reason for t in self.targets}
@@ -147,37 +157,73 @@ def _added(selection: Selection, found: Iterable[tuple[Wanted, int]]) -> Selecti
 
 async def find(
     discord: "DiscordClient", places: Places, selection: Selection, emit: Emit, *, strict: bool = True
-) -> Found:
-    """List what the bot can see and the selection wants. Not `strict`, what is named and is not there is passed over.
+) -> AsyncIterator[Found]:
+    """List what the bot can see and the selection wants: first all channels, then what threads they have.
 
-    Lists of archived threads are walked only as far as they are new; the older threads are known from the archive.
+    Looking through the lists of archived threads takes long, and work on the channels need not wait for it. The lists are
+    walked only as far as they are new; the older threads are known from the archive. Not `strict`, what is named and is
+    not there is passed over.
 
     The selection is settled. Raises UsageError, or ConfigError for a variable, for a guild or channel that doesn't exist,
     that the bot isn't in, or that is a category.
     """
     assert not selection.named
-    found = Found()
+    first = Found()
     named = await _named_channels(discord, selection, strict=strict)
     for single in named:
         if single.channel.guild_id is None and not selection.excludes(single.channel):
-            found.channels.append(single.channel)
-            found.targets.append(Target(single.channel, single.access, single.channel.name or "DM"))
-    walked = await places.walked()
-    cursors = {ListKey(parent_id, Listing(listing)): newest for (parent_id, listing), newest in walked.items()}
+            first.channels.append(single.channel)
+            first.targets.append(Target(single.channel, single.access, single.channel.name or "DM"))
+    known: list[tuple[GuildListing, list[FoundChannel]]] = []
     if not selection.channels or any(one.channel.guild_id is not None for one in named):
         guilds = await discord.guilds()
-        found.member_of = [guild.guild_id for guild in guilds]
+        first.member_of = [guild.guild_id for guild in guilds]
         for guild in _wanted_guilds(guilds, selection, named, strict=strict):
             emit(DiscoveryBegan(guild.name))
             try:
-                inventory = await discord.discover(guild, threads=selection.threads, cursors=cursors)
+                listing = await discord.listing(guild)
             except ChannelError as error:
-                found.unlisted.append(Unlisted(guild.guild_id, guild.name, f"it could not be listed: {error.message}"))
+                first.unlisted.append(_not_listed(guild, error))
             else:
-                older = await places.threads_of(guild.guild_id) if selection.threads else []
-                hidden = await _hidden(discord, places, inventory, found)
-                _add(found, inventory, [*named, *hidden], older, selection)
-    return found
+                beside = [*named, *await _hidden(discord, places, listing.inventory, first)]
+                _add(first, listing.inventory, beside, [], selection)
+                known.append((listing, beside))
+    yield first
+    if selection.threads and known:
+        yield await _threads(discord, places, selection, known, first)
+
+
+async def _threads(
+    discord: "DiscordClient",
+    places: Places,
+    selection: Selection,
+    known: Iterable[tuple["GuildListing", Sequence[FoundChannel]]],
+    first: Found,
+) -> Found:
+    """Return the threads of guilds whose channels are known, less those that were among them."""
+    whole = Found()
+    walked = await places.walked()
+    cursors = {ListKey(parent_id, Listing(listing)): newest for (parent_id, listing), newest in walked.items()}
+    for listing, beside in known:
+        guild = listing.inventory.guild
+        try:
+            inventory = await discord.with_threads(listing, cursors)
+        except ChannelError as error:
+            whole.unlisted.append(_not_listed(guild, error))
+        else:
+            _add(whole, inventory, beside, await places.threads_of(guild.guild_id), selection)
+    had = {channel.channel_id for channel in first.channels}
+    aimed = {target.channel.channel_id for target in first.targets}
+    return Found(
+        channels=[channel for channel in whole.channels if channel.channel_id not in had],
+        targets=[target for target in whole.targets if target.channel.channel_id not in aimed],
+        walked=whole.walked,
+        unlisted=whole.unlisted,
+    )
+
+
+def _not_listed(guild: Guild, error: ChannelError) -> Unlisted:
+    return Unlisted(guild.guild_id, guild.name, f"it could not be listed: {error.message}")
 
 
 async def _hidden(

@@ -7,7 +7,7 @@ since the last run all of it. Then what is archived is compared with Discord, wh
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
 from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.events import AnotherRuns, ChannelsFound, Emit, Event, Outcome, Summary, Waiting
-from junkie_cli.ingest.run import Run, RunOptions, Task, discover
+from junkie_cli.ingest.run import Run, RunOptions, Task, discover_all
 from junkie_cli.ingest.selection import Found
 from junkie_cli.ingest.steps import Extent, Goal
 from junkie_cli.models import PAGE_LIMIT, Channel
@@ -143,15 +143,15 @@ async def sync(
     places = Places(database)
     plan = SyncPlan(options, look=watcher is not None)
 
-    async def prepare() -> _Prepared:
+    async def prepare() -> AsyncGenerator[_Prepared, None]:
         plan.visits = await places.visits()
-        found = await discover(options, discord, places, emit_progress)
+        found = await discover_all(options, discord, places, emit_progress)
         states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
         readable = [target.channel for target in found.targets if target.access.readable]
         least = sum(plan.least(channel, states[channel.channel_id]) for channel in readable)
         unreadable = len(found.targets) - len(readable)
         emit_progress(ChannelsFound(len(readable), unreadable, len(found.guilds), least, work="sync"))
-        return _Prepared(found, states)
+        yield _Prepared(found, states)
 
     run = Run(options, discord, database, presence, emit_progress, clock=clock, sleep=sleep, watcher=watcher)
     return await run.carry_out(plan, prepare)

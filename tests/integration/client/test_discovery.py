@@ -13,12 +13,18 @@ from junkie_cli.emulator.limits import Limits
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.emulator.server import running
 from junkie_cli.errors import ChannelForbidden, ChannelNotFound, DiscordUnavailable
+from junkie_cli.models import Guild
 from tests.integration.client.conftest import Scene, Scenes
+
+
+async def discover(scene: Scene, guild: Guild, *, threads: bool = True, **how: Any) -> GuildInventory:
+    listing = await scene.discord.listing(guild)
+    return await scene.discord.with_threads(listing, **how) if threads else listing.inventory
 
 
 async def inventory(scene: Scene, **how: Any) -> GuildInventory:
     (guild,) = await scene.discord.guilds()
-    return await scene.discord.discover(guild, **how)
+    return await discover(scene, guild, **how)
 
 
 def by_name(found: GuildInventory) -> dict[str, Any]:
@@ -143,7 +149,7 @@ async def test_a_guild_that_the_bot_has_left_is_not_found(scenes: Scenes) -> Non
         (guild,) = await s.discord.guilds()
         s.control.remove_bot(guild.guild_id)
         with pytest.raises(ChannelNotFound, match="Pixel & Pine"):
-            await s.discord.discover(guild)
+            await discover(s, guild)
         assert await s.discord.guilds() == []
 
 
@@ -190,4 +196,4 @@ async def test_what_is_not_discords_answer_is_refused(
 
         monkeypatch.setattr(directory, "_get", nonsense)
         with pytest.raises(DiscordUnavailable, match="not Discord's"):
-            await s.discord.discover(guild)
+            await discover(s, guild)

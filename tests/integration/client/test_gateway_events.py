@@ -42,7 +42,7 @@ async def test_a_session_begins_with_every_guild_whole(scenes: Scenes) -> None:
         began, available = heard.events
         assert began == SessionBegan(0, (guild_id,))
         assert isinstance(available, GuildAvailable)
-        listed = await scene.discord.discover(available.guild)
+        listed = await scene.discord.with_threads(await scene.discord.listing(available.guild))
         assert (available.guild, available.roles) == (listed.guild, listed.roles)
         told = {found.channel.channel_id: found for found in available.channels}
         active = {found.channel.channel_id: found for found in listed.channels if found.channel.archived_at is None}

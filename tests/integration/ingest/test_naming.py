@@ -106,7 +106,7 @@ async def test_what_a_variable_names_is_configuration(scene: MakeScene) -> None:
         async with s.opened("test") as (discord, _):
             for named in (Selection.read(channels=["999"], labels=labels), Selection.read(["999"], labels=labels)):
                 with pytest.raises(ConfigError, match=r"^JUNKIE_\w+ \(environment\): .*999"):
-                    await find(discord, Places(s.database), named, lambda _: None)
+                    await anext(find(discord, Places(s.database), named, lambda _: None))
             with pytest.raises(
                 ConfigError, match=r"^JUNKIE_CHANNEL \(environment\): Discord, like the archive, knows no channel"
             ):

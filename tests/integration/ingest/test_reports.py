@@ -7,7 +7,7 @@ import pytest
 
 from junkie_cli.client.session import open_client
 from junkie_cli.emulator.limits import Limits, Rate
-from junkie_cli.ingest.backfill import BackfillOptions, prepare, settle
+from junkie_cli.ingest.backfill import BackfillOptions, prepare_all, settle
 from junkie_cli.ingest.estimate import NOTHING, Left, requests_left
 from junkie_cli.ingest.events import ChannelBegan, ChannelsFound, Outcome, PageStored, Summary, Waiting
 from tests.integration.ingest.conftest import MakeScene
@@ -65,7 +65,7 @@ async def test_a_plan_counts_where_only_a_count_tells(scene: MakeScene) -> None:
         async with open_client(settings, rate=lambda: math.inf) as discord:
             for target, before, after in ((300, Left(0, 3), NOTHING), (500, Left(2, 5), Left(2, 2))):
                 options = BackfillOptions(target=target)
-                prepared = await prepare(options, discord, s.database, s.events.append, store=False)
+                prepared = await prepare_all(options, discord, s.database, s.events.append, store=False)
                 assert requests_left(prepared.progress[s.first_channel]) == before
                 settled = await settle(prepared, options, s.database)
                 assert requests_left(settled.progress[s.first_channel]) == after
