@@ -298,3 +298,13 @@ async def test_a_target_is_met_only_by_what_lies_together(scene: MakeScene) -> N
         s.control.set_intents(content=True)
         await s.backfill(target=500, max_iterations=1, max_fetch_limit=100)
         assert s.ended(channel).outcome == Outcome.PARTIAL
+
+
+async def test_work_on_channels_does_not_wait_for_lists_of_threads(scene: MakeScene) -> None:
+    async with scene() as s:
+        # No list is answered before a page was asked for.
+        s.control.fault("hang", route="*archived", times=None)
+        s.control.after_requests(s.first_channel, 1, s.control.clear_faults)
+        summary = await s.backfill()
+        assert set(summary.outcomes) <= {Outcome.COMPLETE, Outcome.UNCHANGED, Outcome.UNREADABLE}
+        await assert_equals_truth(s.database, s.truths())

@@ -77,6 +77,34 @@ def test_a_pause_holds_without_a_rate_too() -> None:
     assert run(work()) == pytest.approx(3)
 
 
+def test_who_yields_lets_others_go_first_but_not_for_long() -> None:
+    async def work() -> tuple[list[str], float]:
+        limiter = GlobalLimiter(lambda: 10.0, clock=asyncio.get_running_loop().time, sleep=asyncio.sleep)
+        order: list[str] = []
+
+        async def pages() -> None:
+            for _ in range(20):
+                await limiter.acquire()
+                order.append("page")
+
+        async def lists() -> float:
+            began = now()
+            await limiter.acquire(yielding=True)
+            order.append("list")
+            return now() - began
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(pages())
+            asked = group.create_task(lists())
+        return order, asked.result()
+
+    order, waited = run(work())
+    # 0.2 s, and then for the four who stand before it, ten of whom start in a second.
+    assert 4 < order.index("list") < 15
+    assert 0.2 <= waited <= 0.8
+
+
 def test_a_waiter_that_is_cancelled_leaves_its_turn_to_the_next() -> None:
     async def work() -> float:
         limiter = GlobalLimiter(lambda: 1.0, clock=asyncio.get_running_loop().time, sleep=asyncio.sleep)

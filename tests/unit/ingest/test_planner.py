@@ -70,6 +70,16 @@ def test_what_coverage_claims_is_there(  # noqa: PLR0917  hypothesis passes by n
     assert discord.requests == asked
 
 
+@pytest.mark.parametrize("messages", [20, 27, 39, 40, 41, 79, 80])
+def test_where_history_ends_with_a_full_page_the_next_one_proves_it(messages: int) -> None:
+    discord, archive = Discord(), Archive()
+    for n in range(1, messages + 1):
+        discord.post(CHANNEL + n * SECOND)
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=20))
+    assert archive.covered.covers(CHANNEL, CHANNEL + messages * SECOND + 1)
+    assert discord.requests == messages // 20 + 1
+
+
 @settings(max_examples=200, deadline=None)
 @given(history=st.sets(ids, min_size=1, max_size=60), target=st.integers(1, 80), page_limit=st.integers(2, 9))
 def test_a_target_is_met_by_one_range_at_the_top_and_asks_for_no_more_than_it_needs(
