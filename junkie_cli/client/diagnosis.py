@@ -203,7 +203,7 @@ async def _permissions(discord: DiscordClient, settings: Settings, scope: Scope)
     for guild in filter(scope.guild, guilds):
 
         async def discovered(guild: Guild = guild) -> Sequence[Check]:
-            found.append(await discord.discover(guild, threads=False))
+            found.append((await discord.listing(guild)).inventory)
             return []
 
         yield [_named(check, guild) for check in await made("permissions", discovered, kind=DiscordError)]

@@ -133,7 +133,9 @@ class Directory:
         shown, bot = await self._standing(guild.guild_id, _named(guild))
         shown_channels = await self._channels(guild)
         channels = tuple(FoundChannel(channel, access(bot, payload)) for channel, payload in shown_channels)
-        unmanaged = tuple(channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload))
+        unmanaged = tuple(
+            channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload)
+        )
         inventory = GuildInventory(
             guild_from_payload(shown) or guild, roles_from_payload(shown), channels, unmanaged=unmanaged
         )
