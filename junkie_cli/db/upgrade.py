@@ -118,9 +118,7 @@ def _prepared(
     who = account.choose(cluster.data)
     old = cluster.place(binaries.of_major(major, old_bin, pg_bin, cluster.folder), who)
     new = cluster.place(found, who)
-    for abandoned in [*cluster.folder.glob(f"{_WORKSPACE}*"), cluster.data.with_name(UPGRADED)]:
-        # Of an upgrade that was killed.
-        shutil.rmtree(abandoned, ignore_errors=True)
+    _clear_away(cluster)
     size = data_folder.size_of(cluster.data)
     free = shutil.disk_usage(cluster.folder).free
     if size + NEW_CLUSTER > free:
@@ -129,6 +127,14 @@ def _prepared(
             hint="make room there and try again",
         )
     return _Job(_Due(cluster, who, major, old, new, kept, size), wait)
+
+
+def _clear_away(cluster: Cluster) -> None:
+    """Remove what an upgrade that was killed has left, and end the server that its `pg_upgrade` may still run there."""
+    for workspace in cluster.folder.glob(f"{_WORKSPACE}*"):
+        Cluster(cluster.home, data=f"{workspace.name}/data").stop()
+        shutil.rmtree(workspace, ignore_errors=True)
+    shutil.rmtree(cluster.data.with_name(UPGRADED), ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

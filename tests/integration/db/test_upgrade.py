@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from junkie_cli.config import Settings
-from junkie_cli.db import binaries, upgrade
+from junkie_cli.db import binaries, embedded, upgrade
 from junkie_cli.db.account import Account
 from junkie_cli.db.cluster import UPGRADED, Cluster
 from junkie_cli.db.database import open_database
 from junkie_cli.db.embedded import embedded_server
+from junkie_cli.db.upgrade import Upgraded
 from junkie_cli.db.upgrade import upgrade as run_upgrade
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
@@ -259,6 +260,33 @@ def test_what_a_killed_upgrade_left_behind_is_removed(home: Path) -> None:
     assert asyncio.run(run_upgrade(home)) is not None
     assert names(home) == {"data", "data.old-16"}
     assert held(home) == (*WHOLE, 18)
+
+
+def test_a_command_that_is_killed_is_followed_by_one_that_ends_its_servers(home: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "JUNKIE_HOME": str(home)}
+    command = subprocess.Popen([sys.executable, "-m", "junkie_cli", "db", "upgrade"], env=environ, cwd="/")
+    folder = home / "postgres"
+    while not (found := list(folder.glob("upgrade-*/data/postmaster.pid"))):
+        assert command.poll() is None
+    command.kill()
+    command.wait()
+    abandoned = Cluster(home, data=f"{found[0].parents[1].name}/data")
+    while (done := upgraded_unless_running(home)) is None:
+        embedded.stop(home, force=True)
+    assert done.rows["messages"] == 1000
+    assert abandoned.postmaster() is None
+    assert names(home) == {"data", "data.old-16"}
+    assert held(home) == (*WHOLE, 18)
+
+
+def upgraded_unless_running(home: Path) -> Upgraded | None:
+    """Upgrade; None if what was killed still has a server on the old data folder."""
+    try:
+        return asyncio.run(run_upgrade(home))
+    except EmbeddedServerError as error:
+        if "is running" not in error.message:
+            raise
+        return None
 
 
 @pytest.fixture
