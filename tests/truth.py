@@ -8,7 +8,7 @@ from junkie_cli.coverage import Coverage
 from junkie_cli.db import copies
 from junkie_cli.db.database import Database
 from junkie_cli.db.reader import Reader
-from junkie_cli.db.writer import message_of
+from junkie_cli.db.rows import message_of
 from junkie_cli.equality import same
 from junkie_cli.models import Message
 

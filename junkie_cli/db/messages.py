@@ -2,7 +2,7 @@
 
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
-from junkie_cli.db.writer import message_of
+from junkie_cli.db.rows import message_of
 from junkie_cli.models import Message
 
 

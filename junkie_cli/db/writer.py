@@ -11,17 +11,16 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db import copies, unshown
-from junkie_cli.db.arrays import booleans, integers, texts, timestamps
+from junkie_cli.db.arrays import integers, texts
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
 from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
-from junkie_cli.db.text import dump_json, escape, escape_all, unescape
-from junkie_cli.models import Message, Page, User
+from junkie_cli.db.rows import columns_of, keys_of, message_of, user_columns
+from junkie_cli.models import Page, User
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -171,7 +170,7 @@ class Writer:
         grown.subtract(state.unshown)
 
         if decision.taken_back:
-            await connection.execute(query("delete_tombstones"), _keys(decision.taken_back))
+            await connection.execute(query("delete_tombstones"), keys_of(decision.taken_back))
         # Before what is deleted: with a message go its copies, in rows that are new too.
         stored = await connection.execute(
             query("store"), _store_columns(draft, decision.new, grown, unless_known=False)
@@ -205,14 +204,14 @@ class Writer:
         replaced = [incoming for incoming, old in decision.edited if old.mark > ADOPTED]
         if replaced and self._keep_revisions:
             seens = {"seens": integers(incoming.seen for incoming in replaced)}
-            await connection.execute(query("insert_revisions"), _keys(i.key for i in replaced) | seens)
+            await connection.execute(query("insert_revisions"), keys_of(i.key for i in replaced) | seens)
         if changed:
-            await connection.execute(query("update_messages"), _columns(changed))
+            await connection.execute(query("update_messages"), columns_of(changed))
         if deletions:
             await self._delete(connection, deletions)
 
     async def _delete(self, connection: "AsyncConnection[Any]", deletions: Sequence[Deletion]) -> None:
-        keys = _keys(deletion.key for deletion in deletions)
+        keys = keys_of(deletion.key for deletion in deletions)
         await connection.execute(
             query("upsert_tombstones"),
             keys | {"seens": integers(d.seen for d in deletions), "causes": texts(d.cause for d in deletions)},
@@ -264,7 +263,7 @@ class _State:
 
 async def purge(connection: "AsyncConnection[Any]", keys: Collection[Key]) -> None:
     """Drop messages, their revisions and every copy of their content, in a transaction that locked their channels."""
-    columns = _keys(keys)
+    columns = keys_of(keys)
     await connection.execute(query("delete_messages"), columns)
     await connection.execute(query("delete_revisions"), columns)
     originals = {"originals": texts(str(message_id) for _, message_id in keys)}
@@ -281,7 +280,7 @@ async def _read_under_locks(
     """Lock the channels of a batch, and those whose messages it repeats, as far as they are known; then read."""
     channel_ids = batch.channel_ids
     locking = integers(sorted({*channel_ids, *(key.channel_id for key in originals)}))
-    keys = _keys({**dict.fromkeys(messages), **{d.key: None for d in batch.deletions}, **dict.fromkeys(originals)})
+    keys = keys_of({**dict.fromkeys(messages), **{d.key: None for d in batch.deletions}, **dict.fromkeys(originals)})
     for _ in range(2):
         # Both are sent together; still each statement has a snapshot of its own, the second one taken under the locks.
         locked = await connection.execute(query("lock_channels"), {"channel_ids": locking})
@@ -311,21 +310,6 @@ def _told(batch: Batch) -> set[Key]:
     return {incoming.key for incoming in batch.messages} | {deletion.key for deletion in batch.deletions}
 
 
-def message_of(row: Sequence[Any]) -> Message:
-    """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra."""
-    return Message(
-        channel_id=row[0],
-        message_id=row[1],
-        author_id=row[2],
-        author_name=unescape(row[3]),
-        content=unescape(row[4]),
-        edited_at=row[5],
-        type=row[6],
-        reply_to=row[7],
-        extra=row[8],
-    )
-
-
 def _effective(deletions: Sequence[Deletion], state: _State, decision: Decision) -> list[Deletion]:
     """Return the deletions that hold: an inferred one needs a row that nothing newer than its page has shown."""
     shown = {incoming.key: incoming.seen for incoming in decision.new}
@@ -350,33 +334,6 @@ def _once_each(users: Iterable[User]) -> list[User]:
     return [by_id[user_id] for user_id in sorted(by_id)]
 
 
-def _keys(keys: Iterable[Key]) -> dict[str, Any]:
-    channel_ids, message_ids = zip(*keys, strict=True) if (keys := list(keys)) else ((), ())
-    return {"channel_ids": integers(channel_ids), "message_ids": integers(message_ids)}
-
-
-_row = attrgetter(
-    "channel_id", "message_id", "author_id", "edited_at", "reply_to", "type", "author_name", "content", "extra"
-)
-
-
-def _columns(rows: Sequence[Incoming]) -> dict[str, Any]:
-    columns = zip(*[_row(incoming.message) for incoming in rows], strict=True) if rows else [()] * 9
-    channel_ids, message_ids, author_ids, edited_ats, reply_tos, types, author_names, contents, extras = columns
-    return {
-        "channel_ids": integers(channel_ids),
-        "message_ids": integers(message_ids),
-        "author_ids": integers(author_ids),
-        "seens": integers([incoming.mark for incoming in rows]),
-        "edited_ats": timestamps(edited_ats),
-        "reply_tos": integers(reply_tos),
-        "types": integers(types),
-        "author_names": texts(escape_all(list(author_names))),
-        "contents": texts(escape_all(list(contents))),
-        "extras": texts([None if extra is None else dump_json(extra) for extra in extras]),
-    }
-
-
 def _store_columns(
     draft: _Draft, new: Sequence[Incoming], grown: Mapping[int, int], *, unless_known: bool
 ) -> dict[str, Any]:
@@ -387,20 +344,9 @@ def _store_columns(
         "unless_known": unless_known,
         "batch_channel_ids": integers(channel_ids),
         "batch_grown": integers([grown.get(channel_id, 0) for channel_id in channel_ids]),
-        **_columns(new),
-        **_user_columns(draft.users, seen),
+        **columns_of(new),
+        **user_columns(draft.users, seen),
         **_claim_columns(draft.batch),
-    }
-
-
-def _user_columns(users: Sequence[User], seen: int) -> dict[str, Any]:
-    return {
-        "user_ids": integers([user.user_id for user in users]),
-        "usernames": texts([escape(user.username) for user in users]),
-        "global_names": texts([None if user.global_name is None else escape(user.global_name) for user in users]),
-        "bots": booleans([user.bot for user in users]),
-        "user_seen": seen,
-        "user_extras": texts([None if user.extra is None else dump_json(user.extra) for user in users]),
     }
 
 

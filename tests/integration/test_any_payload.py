@@ -21,8 +21,9 @@ from jsonschema import Draft202012Validator
 from junkie_cli.client.answers import read_json
 from junkie_cli.client.payload import parse_page, payload_from_message
 from junkie_cli.db.database import Database
+from junkie_cli.db.rows import message_of
 from junkie_cli.db.text import unescape
-from junkie_cli.db.writer import Writer, message_of, page_batch
+from junkie_cli.db.writer import Writer, page_batch
 from junkie_cli.models import Message, PageRequest, User
 from tests.arbitrary import Description, hostile
 from tests.normalised import is_account, normalised

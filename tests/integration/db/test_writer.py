@@ -15,7 +15,8 @@ from junkie_cli.db.database import Connection, Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
-from junkie_cli.db.writer import Batch, Deletion, Writer, message_of, page_batch
+from junkie_cli.db.rows import message_of
+from junkie_cli.db.writer import Batch, Deletion, Writer, page_batch
 from junkie_cli.errors import JunkieError
 from junkie_cli.models import Channel, Guild, Message, Page, PageRequest, User
 
