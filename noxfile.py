@@ -3,6 +3,8 @@
 Everything stands in environments of its own below `.nox/`, so that the machine needs Python and nox alone.
 """
 
+import argparse
+
 import nox
 
 nox.needs_version = ">=2025.5"
@@ -70,6 +72,21 @@ def docs(session: nox.Session) -> None:
     """Rewrite what docs/commands/ takes from the commands themselves; what people wrote there stays."""
     install_for_development(session)
     session.run("python", "-m", "tests.pages")
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """Walk at random through all that the world does to an archive: 200 seeds, `-- --seeds 1000`, or one, `-- --seed 17`."""
+    install_for_development(session)
+    parser = argparse.ArgumentParser(prog="nox -s torture --")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seeds", type=int, default=200)
+    given, others = parser.parse_known_args(session.posargs)
+    seeds = f"0-{given.seeds - 1}" if given.seed is None else str(given.seed)
+    session.run(
+        *("pytest", "--numprocesses=auto", "--dist=worksteal", "tests/acceptance/test_torture.py", *others),
+        env={"JUNKIE_TORTURE_SEEDS": seeds},
+    )
 
 
 @nox.session
