@@ -87,7 +87,11 @@ _KIND: Final = re.compile(rf"\[(?=\s*(?:(?:{_WORDS})\s*:|(?:Empty\s+message|Forw
 _NAME_SYNTAX: Final = re.compile(r"[(\[:]")
 _NAME_ID: Final = re.compile(r"\((\s*\d+\s*)\)")
 _NAME_STAMP: Final = re.compile(
-    r"\[(\s*(?:just now|\d+ ?\w+ ago|[a-z]{3,9} \d{1,2}, \d{1,2}:\d{2}|reply context|\d+ earlier[^\[\]]*|history between[^\[\]]*)\s*)\]",
+    # No two neighbours may match the same characters without bound: a long name would take its length squared.
+    r"\[(\s*(?:"
+    r"(?:just\s+now|\d{1,9}\s*[a-z]{1,9}\s+ago|[a-z]{3,9}\s+\d{1,2},\s+\d{1,2}:\d{2}|reply\s+context)\s*"
+    r"|(?:\d{1,9}\s+earlier|history\s+between)[^\[\]]*"
+    r"))\]",
     re.IGNORECASE,
 )
 _NAME_COLON: Final = re.compile(r":(?=\s|$)|(?<=says):", re.IGNORECASE)

@@ -39,7 +39,7 @@ def find_counter() -> Counter:
 # One match is about one token. Against o200k_base this is 5 to 25 % too much for English, code, ids and JSON, and up to
 # twice too much for other languages: a prompt that is somewhat short is better than one that a model refuses.
 _PIECE: Final = re.compile(
-    r"[A-Z]?[a-z]{1,6}|[A-Z]{1,2}|[0-9]{1,2}|\s*\n\s*|[ \t]{2,}|[!-/:-@\[-`{-~]{1,2}|[\x00-\x08\x0b-\x1f\x7f]"
+    r"[A-Z]?[a-z]{1,6}|[A-Z]{1,2}|[0-9]{1,2}|[ \t]*\n\s*|[ \t]{2,}|[!-/:-@\[-`{-~]{1,2}|[\x00-\x08\x0b-\x1f\x7f]"
     r"|[\x80-\u07ff\u0900-\u0e7f]{1,2}|[^\x00-\x7f]"
 )
 

@@ -195,7 +195,8 @@ def test_enormous_payloads_are_read_in_time() -> None:
     nested: dict[str, Any] = {"type": 1}
     for _ in range(50_000):
         nested = {"type": 1, "components": [nested]}
-    texts = ["[" * 200_000, "`" * 200_000, "<@1>" * 50_000, "(1" * 100_000, "\u202e" * 200_000, "[ " * 100_000]
+    names = ["[" + "1" * 200_000, "[history between" + " " * 200_000, "[" + "a " * 100_000, "[1" + " " * 200_000]
+    texts = [*names, "[" * 200_000, "`" * 200_000, "<@1>" * 50_000, "(1" * 100_000, "\u202e" * 200_000, "[ " * 100_000]
     history = [message(text[:200_000], 5, text, age=timedelta(hours=2), number=n) for n, text in enumerate(texts)]
     history.append(message("Eve", 5, "", age=timedelta(hours=2), number=99, extra=extra | {"components": [nested]}))
     parsed = parse(lay_out_text(conversation(history), clock()).compose(0))

@@ -42,3 +42,9 @@ def test_the_estimate_errs_on_the_large_side(language: str) -> None:
     text = TEXTS[language] * 20
     (exact,) = find_counter().count([text])
     assert exact <= estimate(text) <= 2.5 * exact
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\u3000", "\u2003"])
+def test_blanks_without_end_are_estimated_in_time(blank: str) -> None:
+    # Quadratic work would run into the suite's time-out.
+    assert estimate(blank * 300_000) > 0
