@@ -11,14 +11,29 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import context, floor, guilds, lanes, live, memory, scale, startup, status, throughput
+from tests.benchmarks import (
+    context,
+    floor,
+    gateway,
+    guilds,
+    lanes,
+    live,
+    memory,
+    scale,
+    startup,
+    status,
+    throughput,
+    writing,
+)
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
     "throughput": throughput.measure,
+    "writing": writing.measure,
     "memory": memory.measure,
     "lanes": lanes.measure,
     "live": live.measure,
+    "gateway": gateway.measure,
     "floor": floor.measure,
     "context": context.measure,
     "scale": scale.measure,
