@@ -175,7 +175,7 @@ def test_programs_that_are_not_there(home: Path, tmp_path: Path, monkeypatch: py
     newest = binaries.resolve(None)
     with pytest.raises(EmbeddedServerError, match="does not hold the programs of PostgreSQL 16"):
         asyncio.run(run_upgrade(home, old_bin=newest.folder))
-    monkeypatch.setattr(binaries, "wheels", lambda: [newest])
+    monkeypatch.setattr(binaries, "_wheels", lambda: [newest])
     monkeypatch.setattr(binaries, "system_folders", lambda: [tmp_path])
     with pytest.raises(EmbeddedServerError, match="PostgreSQL 16, which made the data folder") as caught:
         asyncio.run(run_upgrade(home))
