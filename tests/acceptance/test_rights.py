@@ -104,6 +104,8 @@ async def test_every_command_works_with_the_writer_and_reading_with_the_reader(g
     )
     offline = done(await reader.run("context", str(channel), "--offline"))
     assert "edited unheard" in offline.stdout
+    assert "general" in done(await reader.run("status")).stdout
+    assert "edited unheard" in done(await reader.run("db", "dump", "--schema=junkie")).stdout
     status = json.loads(done(await reader.run("status", "--json")).stdout)
     assert str(channel) in {each["channel_id"] for each in status["channels"]}
 

@@ -79,6 +79,7 @@ class TestTheServer:
         assert database.exit_code == 5
         assert "of_this_name_there_is_none" in database.found
 
+    @pytest.mark.administrator
     async def test_it_takes_no_writes_and_the_rest_is_looked_at(self, settings: Settings, database_url: str) -> None:
         name = urlsplit(database_url).path[1:]
         execute(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
@@ -112,6 +113,7 @@ class TestTables:
         with psycopg.connect(empty_database_url) as connection:
             assert connection.execute("SELECT to_regnamespace('junkie')").fetchone() == (None,)
 
+    @pytest.mark.administrator
     async def test_they_are_behind(self, settings: Settings, database_url: str) -> None:
         last = migrations.known()[-1]
         execute(database_url, f"DELETE FROM junkie.schema_migrations WHERE version = {last.version}")
@@ -128,6 +130,7 @@ class TestTables:
             ("ALTER TABLE junkie.schema_migrations RENAME TO other", "another program"),
         ],
     )
+    @pytest.mark.administrator
     async def test_they_are_not_this_program_s(
         self, settings: Settings, database_url: str, statement: str, said: str
     ) -> None:
@@ -148,6 +151,7 @@ class TestTables:
         execute(database_url, f"DROP OWNED BY {name}")
         execute(server_url, f"DROP ROLE {name}")
 
+    @pytest.mark.administrator
     async def test_the_role_may_read_and_no_more(
         self, database_url: str, make_settings: MakeSettings, role: tuple[str, str]
     ) -> None:
@@ -158,6 +162,7 @@ class TestTables:
         assert {"table": "messages", "right": "INSERT"} in rights.facts["missing"]
         assert {"table": "seen", "right": "USAGE"} in rights.facts["missing"]
 
+    @pytest.mark.administrator
     async def test_the_role_may_not_even_read(
         self, database_url: str, make_settings: MakeSettings, role: tuple[str, str]
     ) -> None:
@@ -254,6 +259,7 @@ class TestWorkers:
 
 class TestVacuum:
     @pytest.mark.parametrize("automatic", [True, False])
+    @pytest.mark.administrator
     async def test_dead_rows_that_nobody_removes(
         self, settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, *, automatic: bool
     ) -> None:
