@@ -183,6 +183,7 @@ class Hands(Weather):
         if (found := self._message_of(step)) is not None:
             self._changes(found[0], found[1].id, silent=step.silent)
             self.control.delete(found[0].id, found[1].id)
+            self._may_be_empty(found[0])
 
     def _bulk_delete(self, step: Step) -> None:
         if (found := self._message_of(step)) is not None:
@@ -191,6 +192,12 @@ class Hands(Weather):
             for message_id in ids:
                 self._changes(channel, message_id, silent=step.silent)
             self.control.bulk_delete(channel.id, ids)
+            self._may_be_empty(channel)
+
+    def _may_be_empty(self, channel: Channel) -> None:
+        if not channel.messages:
+            # An empty page is no proof of deletions: what nobody heard of is found only once something stands there.
+            self.unheard.add(channel.id)
 
     def _react(self, step: Step) -> None:
         if (found := self._message_of(step)) is not None:
