@@ -6,8 +6,11 @@ error page of something between us and Discord has no such code, and so never pa
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
+
+import msgspec
 
 from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, DiscordError, TokenRejected
 
@@ -38,6 +41,9 @@ class Throttle:
 
 def read_json(body: bytes | str) -> Any:
     """Return the value of a JSON text. Raises ValueError if it is none, was cut off, or nests without end."""
+    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        return _QUICK_DECODER.decode(body)
+    # What is quick refuses lone surrogates, which Discord may send, and numbers beyond a float.
     try:
         return _DECODER.decode(body if isinstance(body, str) else body.decode("utf-8"))
     except RecursionError:
@@ -113,4 +119,5 @@ def _reject(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_QUICK_DECODER: Final = msgspec.json.Decoder()
 _DECODER: Final = json.JSONDecoder(parse_constant=_reject)

@@ -111,7 +111,13 @@ def parse_page(request: PageRequest, payloads: Iterable[Mapping[str, Any]]) -> P
     """
     users: dict[str, _KnownUser] = {}
     referenced: list[Message] = []
-    messages = tuple(_parse(payload, request.channel_id, users, referenced) for payload in payloads)
+    channel_id = request.channel_id
+    messages = tuple(
+        [
+            _plain_row(payload, channel_id, users) or _parse(payload, channel_id, users, referenced)
+            for payload in payloads
+        ]
+    )
     once = {(message.channel_id, message.message_id): message for message in reversed(referenced)}
     return Page(
         request,
@@ -146,8 +152,6 @@ def _parse(
 
 
 def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUser], *, live: bool = False) -> Message:
-    if not live and (plain := _plain_row(payload, channel_id, users)) is not None:
-        return plain
     message_id = read_id(payload.get("id"))
     if message_id is None:
         raise ValueError("a message without a usable id")

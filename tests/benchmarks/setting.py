@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from junkie_cli import config
+from junkie_cli.cli.runtime import collect_less
 from junkie_cli.client.limiter import DEFAULT_RATE
 from junkie_cli.client.session import open_client
 from junkie_cli.config import Settings
@@ -66,7 +67,8 @@ async def discord(preset: str, *options: str) -> AsyncIterator[Discord]:
 @asynccontextmanager
 async def archive(emulator: Discord) -> AsyncIterator[tuple[Settings, Database]]:
     """Open an empty archive on an embedded database of its own."""
-    home = postgres.make_home()
+    # On a disk, as everybody has it: a commit is to cost what it costs.
+    home = postgres.make_home(executable=True)
     folder = Path(tempfile.mkdtemp())
     try:
         settings = config.load(
@@ -105,6 +107,8 @@ async def run(
         open_client(settings, rate=lambda: DEFAULT_RATE if limited else math.inf) as client,
         present(database, "bench", client.me.user_id) as presence,
     ):
+        # As the command does.
+        collect_less()
         began = time.perf_counter()
         wanted = BackfillOptions(concurrency=settings.concurrency, **options)
         summary = await backfill(wanted, client, database, presence, emit)

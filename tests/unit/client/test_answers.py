@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from junkie_cli.client.answers import Answer, Throttle, error_of, read_json, read_throttle
 from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, TokenRejected
@@ -71,3 +73,24 @@ def test_what_is_no_json_is_no_value(text: bytes) -> None:
 
 def test_lone_surrogates_and_nuls_are_values() -> None:
     assert read_json(b'["\\ud800", "\\u0000"]') == ["\ud800", "\x00"]
+
+
+ODD = st.sampled_from(
+    ["\ud800", "\x00", "\u2028", 1 << 70, -(1 << 70), 1 << 63, -0.0, 1e300, 5e-324, 0.1 + 0.2, True, 1, 1.0]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | ODD,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("\udfff"), inner),
+)
+
+
+@given(JSON, st.booleans())
+def test_reads_json_as_the_standard_library_does(value: object, ascii_only: bool) -> None:  # noqa: FBT001  hypothesis
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    body = text if not text.isascii() else text.encode()
+    assert repr(read_json(body)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", [b'{"a": 1, "a": 2}', b"1E5", b"1e400", b"-0", b"18446744073709551616", b"1.0"])
+def test_reads_odd_json_as_the_standard_library_does(text: bytes) -> None:
+    assert repr(read_json(text)) == repr(json.loads(text))
