@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from junkie_cli import reference
-from junkie_cli.client.discovery import ListKey
+from junkie_cli.client.discovery import ListKey, side_by_side
 from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
 from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, ConfigError, TokenRejected, UsageError
@@ -178,16 +178,11 @@ async def find(
     if not selection.channels or any(one.channel.guild_id is not None for one in named):
         guilds = await discord.guilds()
         first.member_of = [guild.guild_id for guild in guilds]
-        for guild in _wanted_guilds(guilds, selection, named, strict=strict):
-            emit(DiscoveryBegan(guild.name))
-            try:
-                listing = await discord.listing(guild)
-            except ChannelError as error:
-                first.unlisted.append(_not_listed(guild, error))
-            else:
-                beside = [*named, *await _hidden(discord, places, listing.inventory, first)]
-                _add(first, listing.inventory, beside, [], selection)
-                known.append((listing, beside))
+        listings = await _listings(discord, _wanted_guilds(guilds, selection, named, strict=strict), first, emit)
+        for listing in listings:
+            beside = [*named, *await _hidden(discord, places, listing.inventory, first)]
+            _add(first, listing.inventory, beside, [], selection)
+            known.append((listing, beside))
     yield first
     if selection.threads and known:
         yield await _threads(discord, places, selection, known, first)
@@ -197,21 +192,27 @@ async def _threads(
     discord: "DiscordClient",
     places: Places,
     selection: Selection,
-    known: Iterable[tuple["GuildListing", Sequence[FoundChannel]]],
+    known: Sequence[tuple["GuildListing", Sequence[FoundChannel]]],
     first: Found,
 ) -> Found:
     """Return the threads of guilds whose channels are known, less those that were among them."""
     whole = Found()
     walked = await places.walked()
     cursors = {ListKey(parent_id, Listing(listing)): newest for (parent_id, listing), newest in walked.items()}
-    for listing, beside in known:
+    inventories: dict[int, GuildInventory] = {}
+
+    async def one(listing: "GuildListing") -> None:
         guild = listing.inventory.guild
         try:
-            inventory = await discord.with_threads(listing, cursors)
+            inventories[guild.guild_id] = await discord.with_threads(listing, cursors)
         except ChannelError as error:
             whole.unlisted.append(_not_listed(guild, error))
-        else:
-            _add(whole, inventory, beside, await places.threads_of(guild.guild_id), selection)
+
+    await side_by_side(one, [listing for listing, _ in known])
+    for listing, beside in known:
+        guild_id = listing.inventory.guild.guild_id
+        if guild_id in inventories:
+            _add(whole, inventories[guild_id], beside, await places.threads_of(guild_id), selection)
     had = {channel.channel_id for channel in first.channels}
     aimed = {target.channel.channel_id for target in first.targets}
     return Found(
@@ -220,6 +221,23 @@ async def _threads(
         walked=whole.walked,
         unlisted=whole.unlisted,
     )
+
+
+async def _listings(
+    discord: "DiscordClient", guilds: Sequence[Guild], first: Found, emit: Emit
+) -> list["GuildListing"]:
+    """List guilds, some at once; what can't be listed is added to `first.unlisted`."""
+    listed: dict[int, GuildListing] = {}
+
+    async def one(guild: Guild) -> None:
+        emit(DiscoveryBegan(guild.name))
+        try:
+            listed[guild.guild_id] = await discord.listing(guild)
+        except ChannelError as error:
+            first.unlisted.append(_not_listed(guild, error))
+
+    await side_by_side(one, guilds)
+    return [listed[guild.guild_id] for guild in guilds if guild.guild_id in listed]
 
 
 def _not_listed(guild: Guild, error: ChannelError) -> Unlisted:
