@@ -117,7 +117,8 @@ async def ask(settings: Settings, options: StatusOptions) -> "tuple[StatusOption
     # These import discord.py.
     from junkie_cli.cli.runtime import opened
     from junkie_cli.db.places import Places
-    from junkie_cli.ingest.run import RunOptions, discover_all
+    from junkie_cli.ingest.options import RunOptions
+    from junkie_cli.ingest.survey import discover_all
 
     async with opened(settings, "status") as tools:
         selection = await tools.settled(options.selection)

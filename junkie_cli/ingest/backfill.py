@@ -14,9 +14,11 @@ from junkie_cli.db.workers import Presence
 from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelsFound, Emit, Outcome, Summary
-from junkie_cli.ingest.run import Run, RunOptions, Task, discover
+from junkie_cli.ingest.options import RunOptions
+from junkie_cli.ingest.run import Run, Task
 from junkie_cli.ingest.selection import Found, Selection
 from junkie_cli.ingest.steps import Goal
+from junkie_cli.ingest.survey import Survey, discover
 from junkie_cli.models import Channel
 
 if TYPE_CHECKING:
@@ -82,14 +84,20 @@ class Prepared:
 
 
 async def prepare(
-    options: BackfillOptions, discord: "DiscordClient", database: Database, emit: Emit, *, store: bool = True
+    options: BackfillOptions,
+    discord: "DiscordClient",
+    database: Database,
+    emit: Emit,
+    *,
+    store: bool = True,
+    survey: Survey | None = None,
 ) -> AsyncGenerator[Prepared, None]:
     """Discover channels, then threads, store what was found, and read where each stands.
 
     Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
     """
     readable = unreadable = guilds = 0
-    async for found in discover(options, discord, Places(database), emit, store=store):
+    async for found in discover(options, discord, Places(database), emit, store=store, survey=survey):
         states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
         channels = [target.channel for target in found.targets if target.access.readable]
         progress = {channel.channel_id: _progress(options, channel, states[channel.channel_id]) for channel in channels}
@@ -139,15 +147,16 @@ async def backfill(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     watcher: Watcher | None = None,
+    survey: Survey | None = None,
 ) -> Summary:
     """Archive all wanted channels. Returns what was done; also emits it, even when the run is cancelled or fails.
 
-    `presence` keeps two commands from working on one channel.
+    `presence` keeps two commands from working on one channel; a `survey` is shared with a sync just before or after.
 
     Raises what ends a run (see FATAL), ContentIntentMissing and UsageError.
     """
-    run = Run(options, discord, database, presence, emit, clock=clock, sleep=sleep, watcher=watcher)
-    return await run.carry_out(options, lambda: prepare(options, discord, database, emit))
+    run = Run(options, discord, database, presence, emit, clock=clock, sleep=sleep, watcher=watcher, survey=survey)
+    return await run.carry_out(options, lambda: prepare(options, discord, database, emit, survey=survey))
 
 
 def _progress(options: BackfillOptions, channel: Channel, state: ChannelState, current: int | None = None) -> Progress:

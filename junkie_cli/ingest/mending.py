@@ -29,6 +29,7 @@ from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.ingest.run import Plan, Run, Task
 from junkie_cli.ingest.selection import Found, Target
 from junkie_cli.ingest.steps import Goal
+from junkie_cli.ingest.survey import Survey
 from junkie_cli.ingest.sync import SyncOptions, sync
 from junkie_cli.ingest.watch import Needs, Watch
 from junkie_cli.models import Channel, FoundChannel
@@ -40,6 +41,13 @@ log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 2.0
 """How long needs are gathered before they are met: a guild's events come in a burst."""
+
+GATHER_SECONDS: Final = 10.0
+"""How long to wait for the next shard or guild to be heard of; shards begin five seconds apart."""
+
+GATHER_STEP: Final = 0.25
+GATHER_MOST: Final = 600.0
+"""How often to look for it, and how long to wait for all, in seconds."""
 
 RETRY_SECONDS: Final = 30.0
 """How long to wait after something failed; doubled each time, up to LONGEST_SECONDS."""
@@ -71,9 +79,10 @@ class Mending:
         needs: Needs,
         watch: Watch,
         live: LiveWriter,
+        connecting: Callable[[], int] = lambda: 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`watch` tells of channels, and pages join what `live` hears."""
+        """`watch` tells of channels, and pages join what `live` hears. So many shards are still `connecting`."""
         self.active = True
         self._options = options
         self._discord = discord
@@ -83,6 +92,7 @@ class Mending:
         self._needs = needs
         self._watch = watch
         self._live = live
+        self._connecting = connecting
         self._sleep = sleep
         self._places = Places(database)
         self._unmet: set[int] = set()
@@ -129,18 +139,47 @@ class Mending:
             await self._sleep(RETRY_SECONDS)
 
     async def _begin(self) -> None:
-        """Bring what was there before, in the seeds' order."""
+        """Bring what was there before, in the seeds' order, from one look at what there is."""
+        await self._gather()
         # What can be listed is found now.
         strangers = self._watch.unknown(self._needs.take().channels)
+        survey = self._survey()
         try:
             self._unmet.clear()
-            await self._backfill(self._options.backfill)
-            await self._sync(self._options.sync)
+            await self._backfill(self._options.backfill, survey)
+            await self._sync(self._options.sync, survey)
         finally:
             if strangers:
                 self._needs.add(channels=strangers)
 
+    async def _gather(self) -> None:
+        """Wait until every shard is in a session and every guild was told of, as long as there is headway.
+
+        What is listed only then need not be listed again. A guild or a shard that stays away is not waited for.
+        """
+        left, idle, waited = self._unheard, 0.0, 0.0
+        while left and idle < GATHER_SECONDS and waited < GATHER_MOST:
+            await self._sleep(GATHER_STEP)
+            before, left = left, self._unheard
+            idle = idle + GATHER_STEP if left == before else 0.0
+            waited += GATHER_STEP
+
+    @property
+    def _unheard(self) -> int:
+        """How many shards and guilds are still to be heard of."""
+        return self._connecting() + len(self._watch.unavailable)
+
+    def _survey(self) -> Survey:
+        """Return a survey that meets the needs of the guilds that it lists.
+
+        What ended a guild's live ranges, or announced it, came before the listing then, and so before every page that
+        will be asked for. What comes later is a need again. Should the run fail, all that it was to list is listed anew.
+        """
+        return Survey(self._needs.guilds.discard)
+
     async def _meet(self) -> None:
+        if self._needs.everything:
+            await self._gather()
         needs = self._needs.take()
         again, self._unmet = self._unmet, set()
         try:
@@ -175,15 +214,23 @@ class Mending:
 
     async def _bring(self, backfill_options: BackfillOptions, sync_options: SyncOptions) -> None:
         """Make it true again first; then fetch what was never fetched."""
-        await self._sync(replace(sync_options, strict=False))
-        await self._backfill(replace(backfill_options, strict=False))
+        survey = self._survey()
+        await self._sync(replace(sync_options, strict=False), survey)
+        await self._backfill(replace(backfill_options, strict=False), survey)
 
-    async def _backfill(self, options: BackfillOptions) -> None:
+    async def _backfill(self, options: BackfillOptions, survey: Survey) -> None:
         await backfill(
-            options, self._discord, self._database, self._presence, self._note, sleep=self._sleep, watcher=self._live
+            options,
+            self._discord,
+            self._database,
+            self._presence,
+            self._note,
+            sleep=self._sleep,
+            watcher=self._live,
+            survey=survey,
         )
 
-    async def _sync(self, options: SyncOptions) -> None:
+    async def _sync(self, options: SyncOptions, survey: Survey) -> None:
         await sync(
             options,
             self._discord,
@@ -194,6 +241,7 @@ class Mending:
             watcher=self._live,
             # Another sync does not know since when we listen.
             alone=False,
+            survey=survey,
         )
 
     async def _introduce(self, channel_ids: Collection[int]) -> None:

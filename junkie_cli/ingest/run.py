@@ -12,11 +12,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol
 
-from junkie_cli.config import Settings
 from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
@@ -30,12 +29,14 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import LATE, ChannelRun, Tally, Tools, Watcher, content_intent_missing, side_by_side
+from junkie_cli.ingest.channel import LATE, ChannelRun, Tally, Tools, Watcher, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
 from junkie_cli.ingest.in_flight import InFlight
-from junkie_cli.ingest.selection import Found, Selection, Target, find
+from junkie_cli.ingest.options import RunOptions
+from junkie_cli.ingest.selection import Found, Target
 from junkie_cli.ingest.steps import Extent, Goal, View
+from junkie_cli.ingest.survey import Compared, Survey
 from junkie_cli.models import Channel
 
 if TYPE_CHECKING:
@@ -56,29 +57,6 @@ FATAL: Final = (ConfigError, TooManyInvalidRequests, DatabaseError)
 
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 """More than the database's clock and Discord's may differ; what was born within is found out to be known already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What the user asked of any run. Not `strict`, what was named and is not there any more is passed over."""
-
-    selection: Selection = field(default_factory=Selection)
-    strict: bool = True
-    concurrency: int = 4
-    allow_empty_content: bool = False
-    on_delete: Literal["purge", "keep"] = "purge"
-    keep_revisions: bool = False
-
-    @classmethod
-    def of(cls, settings: Settings, selection: Selection, **own: Any) -> Self:
-        """Return the options of a run as the settings have them; `own` are those that only its command has."""
-        return cls(
-            selection=selection,
-            concurrency=settings.concurrency,
-            on_delete=settings.on_delete,
-            keep_revisions=settings.keep_revisions,
-            **own,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +94,6 @@ class Worklist(Protocol):
         """The state of every channel found."""
 
 
-async def discover(
-    options: RunOptions, discord: "DiscordClient", places: Places, emit: Emit, *, store: bool = True
-) -> AsyncIterator[Found]:
-    """Find the wanted channels, then their threads, and store each part before it is given.
-
-    Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
-    """
-    if not discord.content_intent and not options.allow_empty_content:
-        raise content_intent_missing()
-    async for found in find(discord, places, options.selection, emit, strict=options.strict):
-        if store:
-            await found.store(places)
-        yield found
-
-
-async def discover_all(
-    options: RunOptions, discord: "DiscordClient", places: Places, emit: Emit, *, store: bool = True
-) -> Found:
-    """Return all that `discover` gives, at once. Raises as it does."""
-    whole = Found()
-    async for found in discover(options, discord, places, emit, store=store):
-        whole.add(found)
-    return whole
-
-
 class Run:
     """The channels of one run and what became of them."""
 
@@ -155,8 +108,12 @@ class Run:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         watcher: Watcher | None = None,
+        survey: Survey | None = None,
     ) -> None:
-        """`presence` keeps two commands from working on one channel; short pages join what `watcher` hears."""
+        """`presence` keeps two commands from working on one channel; short pages join what `watcher` hears.
+
+        `survey` is what `prepare` finds channels with.
+        """
         self._options = options
         self._presence = presence
         self._clock = clock
@@ -164,6 +121,7 @@ class Run:
         self._places = Places(database)
         self._reader = Reader(database)
         self._emit = emit
+        self._survey = survey or Survey()
         self._tools = Tools(
             discord=discord,
             reader=self._reader,
@@ -191,7 +149,7 @@ class Run:
         began = self._clock()
         fatal, interrupted = "", False
         try:
-            self._began_at = began_at = await self._places.now()
+            self._began_at = began_at = self._survey.began(await self._places.now())
             async with aclosing(prepare()) as worklists:
                 await self._work_through(plan, worklists)
             await self._note_visit(began_at)
@@ -293,8 +251,10 @@ class Run:
             ChannelBegan(channel.channel_id, target.name, floor, view.last_id, state.held, run.remaining, run.left)
         )
         watch = self._watch(channel.channel_id)
-        outcome, reason = await self._outcome(plan, target, run)
         tally = run.tally
+        self._take_over(channel.channel_id, tally, watch)
+        outcome, reason = await self._outcome(plan, target, run)
+        self._hand_on(channel.channel_id, tally, watch)
         if tally.whole and tally.first_asked_at is not None:
             await self._note_watched(channel.channel_id, tally.first_asked_at - LATE, watch)
         if view.last_id in tally.covered:
@@ -317,6 +277,17 @@ class Run:
         """Return what stays the same as long as every event of the channel is heard; None if none is."""
         watcher = self._tools.watcher
         return None if watcher is None else watcher.watch(channel_id)
+
+    def _take_over(self, channel_id: int, tally: Tally, watch: object) -> None:
+        """Count what an earlier run of the survey compared as compared in this one, if all was heard since."""
+        compared = self._survey.compared.get(channel_id)
+        if compared is not None and compared.watch == watch:
+            tally.fresh, tally.first_asked_at = compared.fresh, compared.first_asked_at
+
+    def _hand_on(self, channel_id: int, tally: Tally, watch: object) -> None:
+        """Keep for the next run of the survey what was compared, if all was heard meanwhile."""
+        if watch is not None and watch == self._watch(channel_id) and tally.first_asked_at is not None:
+            self._survey.compared[channel_id] = Compared(watch, tally.fresh, tally.first_asked_at)
 
     async def _note_watched(self, channel_id: int, since: "datetime", watch: object) -> None:
         """Record that all of a channel was compared; nothing is missing if its events were heard since before that began."""

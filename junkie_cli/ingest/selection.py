@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -156,13 +156,19 @@ def _added(selection: Selection, found: Iterable[tuple[Wanted, int]]) -> Selecti
 
 
 async def find(
-    discord: "DiscordClient", places: Places, selection: Selection, emit: Emit, *, strict: bool = True
+    discord: "DiscordClient",
+    places: Places,
+    selection: Selection,
+    emit: Emit,
+    *,
+    strict: bool = True,
+    listing: Callable[[int], object] = lambda _: None,
 ) -> AsyncIterator[Found]:
     """List what the bot can see and the selection wants: first all channels, then what threads they have.
 
     Looking through the lists of archived threads takes long, and work on the channels need not wait for it. The lists are
     walked only as far as they are new; the older threads are known from the archive. Not `strict`, what is named and is
-    not there is passed over.
+    not there is passed over. `listing` is told of each guild just before Discord is asked for it.
 
     The selection is settled. Raises UsageError, or ConfigError for a variable, for a guild or channel that doesn't exist,
     that the bot isn't in, or that is a category.
@@ -178,11 +184,11 @@ async def find(
     if not selection.channels or any(one.channel.guild_id is not None for one in named):
         guilds = await discord.guilds()
         first.member_of = [guild.guild_id for guild in guilds]
-        listings = await _listings(discord, _wanted_guilds(guilds, selection, named, strict=strict), first, emit)
-        for listing in listings:
-            beside = [*named, *await _hidden(discord, places, listing.inventory, first)]
-            _add(first, listing.inventory, beside, [], selection)
-            known.append((listing, beside))
+        wanted = _wanted_guilds(guilds, selection, named, strict=strict)
+        for listed in await _listings(discord, wanted, first, emit, listing):
+            beside = [*named, *await _hidden(discord, places, listed.inventory, first)]
+            _add(first, listed.inventory, beside, [], selection)
+            known.append((listed, beside))
     yield first
     if selection.threads and known:
         yield await _threads(discord, places, selection, known, first)
@@ -224,13 +230,14 @@ async def _threads(
 
 
 async def _listings(
-    discord: "DiscordClient", guilds: Sequence[Guild], first: Found, emit: Emit
+    discord: "DiscordClient", guilds: Sequence[Guild], first: Found, emit: Emit, listing: Callable[[int], object]
 ) -> list["GuildListing"]:
     """List guilds, some at once; what can't be listed is added to `first.unlisted`."""
     listed: dict[int, GuildListing] = {}
 
     async def one(guild: Guild) -> None:
         emit(DiscoveryBegan(guild.name))
+        listing(guild.guild_id)
         try:
             listed[guild.guild_id] = await discord.listing(guild)
         except ChannelError as error:

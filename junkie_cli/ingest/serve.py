@@ -98,6 +98,7 @@ class Serve:
             needs=self._needs,
             watch=self._watch,
             live=self._live,
+            connecting=self._connecting,
             sleep=sleep,
         )
         self._gateway: Gateway | None = None
@@ -145,6 +146,10 @@ class Serve:
             skipped=self._watch.skipped,
             mending=self._mending.active or self._needs.changed.is_set(),
         )
+
+    def _connecting(self) -> int:
+        """Return how many shards are in no session."""
+        return sum(shard.phase is not Phase.READY for shard in self.vitals().shards)
 
     def _missed(self, channel_id: int) -> None:
         self._watch.missed(channel_id)

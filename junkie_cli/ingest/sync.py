@@ -19,9 +19,11 @@ from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
 from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.events import AnotherRuns, ChannelsFound, Emit, Event, Outcome, Summary, Waiting
-from junkie_cli.ingest.run import Run, RunOptions, Task, discover_all
+from junkie_cli.ingest.options import RunOptions
+from junkie_cli.ingest.run import Run, Task
 from junkie_cli.ingest.selection import Found
 from junkie_cli.ingest.steps import Extent, Goal
+from junkie_cli.ingest.survey import Survey, discover_all
 from junkie_cli.models import PAGE_LIMIT, Channel
 
 if TYPE_CHECKING:
@@ -121,10 +123,12 @@ async def sync(
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     watcher: Watcher | None = None,
     alone: bool = True,
+    survey: Survey | None = None,
 ) -> Summary | AnotherRuns:
     """Make the archive of all wanted channels true again. Returns what was done, or that another sync is at it.
 
-    Not `alone`, it shares the work with another one instead, channel by channel.
+    Not `alone`, it shares the work with another one instead, channel by channel. A `survey` is shared with a backfill just
+    before or after.
 
     Raises what ends a run (see `run.FATAL`), ContentIntentMissing and UsageError.
     """
@@ -145,13 +149,16 @@ async def sync(
 
     async def prepare() -> AsyncGenerator[_Prepared, None]:
         plan.visits = await places.visits()
-        found = await discover_all(options, discord, places, emit_progress)
+        found = await discover_all(options, discord, places, emit_progress, survey=survey)
         states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
         readable = [target.channel for target in found.targets if target.access.readable]
-        least = sum(plan.least(channel, states[channel.channel_id]) for channel in readable)
+        fresh = survey.compared if survey is not None else {}
+        least = sum(plan.least(each, states[each.channel_id]) for each in readable if each.channel_id not in fresh)
         unreadable = len(found.targets) - len(readable)
         emit_progress(ChannelsFound(len(readable), unreadable, len(found.guilds), least, work="sync"))
         yield _Prepared(found, states)
 
-    run = Run(options, discord, database, presence, emit_progress, clock=clock, sleep=sleep, watcher=watcher)
+    run = Run(
+        options, discord, database, presence, emit_progress, clock=clock, sleep=sleep, watcher=watcher, survey=survey
+    )
     return await run.carry_out(plan, prepare)
