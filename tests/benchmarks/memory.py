@@ -1,11 +1,10 @@
 """What a longer history costs in memory: nothing."""
 
-import asyncio
 import os
-import sys
 
 from tests import postgres
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.launch import launched
 from tests.benchmarks.setting import discord
 
 
@@ -21,16 +20,9 @@ async def peak(messages: int) -> float:
                 "DISCORD_API_URL": emulator.api_url,
                 "LOG_LEVEL": "ERROR",
             }
-            return await asyncio.to_thread(_peak_of_backfill, environ)
+            return (await launched("backfill", environ=environ)).memory
     finally:
         postgres.remove_home(home)
-
-
-def _peak_of_backfill(environ: dict[str, str]) -> float:
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "junkie_cli", "backfill"], environ)
-    _, status, usage = os.wait4(pid, 0)
-    assert status == 0
-    return usage.ru_maxrss / 1024
 
 
 async def measure() -> list[Figure]:

@@ -4,16 +4,13 @@ JUNKIE_BENCH_ROWS sets the most. Messages are the emulator's, of 80 plain charac
 world too, so that `sync` finds nothing new, and then a thousand new ones in one channel.
 """
 
-import asyncio
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from junkie_cli import config, snowflake
 from junkie_cli.config import Settings
@@ -29,6 +26,7 @@ from junkie_cli.emulator.world import World
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.launch import Cost, launched
 
 ROWS = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
 CHANNELS = int(os.environ.get("JUNKIE_BENCH_CHANNELS", "2000"))
@@ -55,13 +53,6 @@ FROM junkie.messages AS m GROUP BY m.channel_id
 SIZES = """
 SELECT pg_relation_size('junkie.messages'), pg_indexes_size('junkie.messages'), pg_total_relation_size('junkie.messages')
 """
-
-
-class Cost(NamedTuple):
-    """What a command took: wall time in seconds, and the most memory in MB."""
-
-    seconds: float
-    memory: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +129,7 @@ class Shell:
             "DISCORD_API_URL": self.emulator.api_url,
             "LOG_LEVEL": "WARNING",
         }
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-S", "-c", LAUNCH, "-m", "junkie_cli", *arguments),
-            env=environ,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        answer, _ = await process.communicate()
-        code, seconds, memory = answer.split()
-        assert code == b"0", arguments
-        return Cost(float(seconds), float(memory))
-
-
-LAUNCH = """
-import os, sys, time
-began = time.perf_counter()
-devnull = os.open(os.devnull, os.O_WRONLY)
-pid = os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, devnull, 1)])
-_, status, usage = os.wait4(pid, 0)
-print(os.waitstatus_to_exitcode(status), time.perf_counter() - began, usage.ru_maxrss / 1024)
-"""
-"""Starts and measures a command. What a process had in memory when it began counts as its child's: so this one is small."""
+        return await launched(*arguments, environ=environ)
 
 
 async def measure_size(shell: Shell) -> tuple[dict[str, Cost], int]:
