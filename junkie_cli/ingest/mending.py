@@ -267,11 +267,15 @@ class Mending:
         await self._carry_out(self._options.backfill, met)
 
     async def _carry_out(self, plan: Plan, channels: Sequence[FoundChannel]) -> None:
-        found = Found(targets=[Target(one.channel, one.access, f"#{one.channel.name}") for one in channels])
-
         async def prepare() -> AsyncGenerator[_Worklist, None]:
-            ids = [one.channel.channel_id for one in channels]
-            yield _Worklist(found, await Reader(self._database).channel_states(ids))
+            states = await Reader(self._database).channel_states([one.channel.channel_id for one in channels])
+            targets = [
+                Target(
+                    _no_longer_empty(one.channel, states[one.channel.channel_id]), one.access, f"#{one.channel.name}"
+                )
+                for one in channels
+            ]
+            yield _Worklist(Found(targets=targets), states)
 
         run = Run(
             self._options.sync,
@@ -302,6 +306,17 @@ class Mending:
             self._note(event)
         elif isinstance(event, Summary) and event.new:
             log.info("%d messages were mended", event.new)
+
+
+def _no_longer_empty(channel: Channel, state: ChannelState) -> Channel:
+    """Return the channel with a last message, if it was told of as empty and one was heard since.
+
+    What lies below that message is not known to be nothing: only a page proves it.
+    """
+    top = state.covered.top
+    if channel.last_message_id is not None or top is None:
+        return channel
+    return replace(channel, last_message_id=top.hi - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,19 @@ async def test_the_first_message_in_a_quiet_channel_leaves_no_gap_and_costs_no_r
         assert s.control.counts().messages == 0
 
 
+async def test_the_first_message_of_all_in_an_old_channel_leaves_no_gap(scene: MakeScene) -> None:
+    async with scene("2x20") as s:
+        world = s.control.world
+        guild = world.channel(s.first_channel).guild
+        assert guild is not None
+        channel = world.add_channel(guild.id, "empty for long", at_ms=world.end_ms - 5 * 86_400_000).id
+        async with serving_on(s) as serve:
+            message = s.control.post(channel, "the first")
+            await until_held(s, channel, message)
+            await at_rest(serve)
+            assert (await coverage(s.database, channel)).covers(channel, message + 1)
+
+
 async def test_the_last_message_is_fetched_though_nothing_is_heard_after_it(scene: MakeScene) -> None:
     async with scene("2x20") as s, serving_on(s) as serve:
         channel = s.first_channel
