@@ -97,6 +97,7 @@ async def prepare(
     Raises ContentIntentMissing if pages would come without their text, UsageError for a selection that fits nothing.
     """
     readable = unreadable = guilds = 0
+    told = False
     async for found in discover(options, discord, Places(database), emit, store=store, survey=survey):
         states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
         channels = [target.channel for target in found.targets if target.access.readable]
@@ -104,7 +105,9 @@ async def prepare(
         readable += len(channels)
         unreadable += len(found.targets) - len(channels)
         guilds += len(found.guilds)
-        if found.targets or found.guilds:
+        # That there are no threads goes without saying.
+        if found.targets or not told:
+            told = True
             least = sum(requests_left(each).low for each in progress.values())
             emit(ChannelsFound(readable, unreadable, guilds, least))
         yield Prepared(found, states, progress)
