@@ -7,16 +7,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
-from junkie_cli import snowflake
 from junkie_cli.client.payload import may_lack_content
 from junkie_cli.coverage import Coverage, Range
-from junkie_cli.db.reader import Draw, Reader
+from junkie_cli.db.reader import Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
 from junkie_cli.errors import ContentIntentMissing, JunkieError
 from junkie_cli.ingest import events
+from junkie_cli.ingest.asked import KNOWN_PER_PAGE, LATE, MOST_KNOWN_PER_PAGE, Asked
 from junkie_cli.ingest.estimate import NOTHING, Left, Outlook
 from junkie_cli.ingest.events import Emit
 from junkie_cli.ingest.in_flight import InFlight
@@ -47,15 +47,6 @@ from junkie_cli.models import PAGE_LIMIT, Access, Page
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
-
-KNOWN_PER_PAGE: Final = 1000
-"""How many archived ids are compared with a page: what it should show, and what was deleted in between."""
-
-MOST_KNOWN_PER_PAGE: Final = 100_000
-"""As many are read once more was deleted than KNOWN_PER_PAGE."""
-
-LATE: Final = timedelta(seconds=10)
-"""A message that is younger than this when a page is asked for is not missed there: it may not be visible yet."""
 
 
 class Watcher(Protocol):
@@ -220,47 +211,15 @@ class ChannelRun:
         self.tools.emit(events.Waiting(self.channel_id, self.name, seconds))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What was known when a page was asked for: what was drawn, up to `most` ids, and what the page before it brought."""
-
-    draw: Draw
-    most: int
-    brought: Sequence[int] = ()
-    watch: tuple[int, int] | None = None
-
-    def compared(self, claim: Range, *, ascending: bool) -> Range:
-        """Return the part of a claim in which all archived ids were read."""
-        known = self.draw.known
-        if len(known) < self.most:
-            return claim
-        return claim.clamp(claim.lo, known[-1] + 1) if ascending else claim.clamp(known[-1], claim.hi)
-
-    def outreached_by(self, page: Page) -> bool:
-        """Say whether the page spans archived ids that were not read."""
-        known = self.draw.known
-        if len(known) < self.most or not page.ids:
-            return False
-        full = len(page.ids) == page.request.limit
-        if page.request.after is not None:
-            return not full or page.ids[0] > known[-1]
-        return not full or page.ids[-1] < known[-1]
-
-    def missable(self) -> list[int]:
-        """Return the archived ids that the page should show."""
-        young = snowflake.from_datetime(self.draw.at - LATE)
-        return [known for known in (*self.draw.known, *self.brought) if known < young]
-
-
 class _Lane:
     """Drives one walk of a channel, with a page in flight and a page in memory of its own."""
 
     def __init__(self, run: ChannelRun) -> None:
         self._run = run
         self._tools = run.tools
-        self._asked: _Asked | None = None
+        self._asked: Asked | None = None
         self._page: Page | None = None
-        self._unwritten: tuple[Page, _Asked, Store] | None = None
+        self._unwritten: tuple[Page, Asked, Store] | None = None
         self._most_known = KNOWN_PER_PAGE
         self._compared = Range(0, 0)
 
@@ -344,7 +303,7 @@ class _Lane:
                     self._run.tally.first_asked_at = draw.at
                 watcher = self._tools.watcher
                 watch = None if watcher is None else watcher.watch(self._run.channel_id)
-                self._asked = _Asked(draw, self._most_known, brought, watch)
+                self._asked = Asked(draw, self._most_known, brought, watch)
                 yield
 
         discord = self._tools.discord

@@ -29,7 +29,8 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
-from junkie_cli.ingest.channel import LATE, ChannelRun, Tally, Tools, Watcher, side_by_side
+from junkie_cli.ingest.asked import LATE
+from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, Watcher, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
 from junkie_cli.ingest.in_flight import InFlight
