@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -82,6 +83,7 @@ def _locked_upgrade(
     try:
         with locked(cluster, wait):
             cluster.finish_upgrade()
+            _clear_away(cluster, wait)
             job = _prepared(cluster, pg_bin, old_bin, wait)
             return None if job is None else job.run()
     except OSError as error:
@@ -118,7 +120,6 @@ def _prepared(
     who = account.choose(cluster.data)
     old = cluster.place(binaries.of_major(major, old_bin, pg_bin, cluster.folder), who)
     new = cluster.place(found, who)
-    _clear_away(cluster)
     size = data_folder.size_of(cluster.data)
     free = shutil.disk_usage(cluster.folder).free
     if size + NEW_CLUSTER > free:
@@ -129,12 +130,24 @@ def _prepared(
     return _Job(_Due(cluster, who, major, old, new, kept, size), wait)
 
 
-def _clear_away(cluster: Cluster) -> None:
+def _clear_away(cluster: Cluster, wait: Callable[[float], None]) -> None:
     """Remove what an upgrade that was killed has left, and end the server that its `pg_upgrade` may still run there."""
-    for workspace in cluster.folder.glob(f"{_WORKSPACE}*"):
-        Cluster(cluster.home, data=f"{workspace.name}/data").stop()
-        shutil.rmtree(workspace, ignore_errors=True)
-    shutil.rmtree(cluster.data.with_name(UPGRADED), ignore_errors=True)
+    for left in (*cluster.folder.glob(f"{_WORKSPACE}*"), cluster.data.with_name(UPGRADED)):
+        give_up = time.monotonic() + _PATIENCE
+        while not _removed(cluster, left):
+            # Its `pg_upgrade` outlived it and still writes there; it ends as soon as it misses a file.
+            if time.monotonic() > give_up:
+                log.warning("can't remove %s, which an upgrade that was killed has left", left)
+                break
+            wait(0.05)
+
+
+def _removed(cluster: Cluster, left: Path) -> bool:
+    """Remove a folder, and tell whether it is gone."""
+    if left.name.startswith(_WORKSPACE):
+        Cluster(cluster.home, data=f"{left.name}/data").stop()
+    shutil.rmtree(left, ignore_errors=True)
+    return not left.exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,6 +279,18 @@ def test_a_command_that_is_killed_is_followed_by_one_that_ends_its_servers(home:
     assert held(home) == (*WHOLE, 18)
 
 
+def test_what_still_writes_where_a_killed_upgrade_worked_is_waited_for(home: Path) -> None:
+    left = home / "postgres" / "upgrade-abcdef"
+    left.mkdir()
+    writes = "import pathlib\nfor i in range(20000): pathlib.Path(str(i)).touch()"
+    writer = subprocess.Popen([sys.executable, "-c", writes], cwd=left)
+    while not any(left.iterdir()):
+        assert writer.poll() is None
+    assert asyncio.run(run_upgrade(home)) is not None
+    writer.wait()
+    assert names(home) == {"data", "data.old-16"}
+
+
 def upgraded_unless_running(home: Path) -> Upgraded | None:
     """Upgrade; None if what was killed still has a server on the old data folder."""
     try:
