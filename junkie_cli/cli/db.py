@@ -144,7 +144,7 @@ async def _client(settings: Settings, name: str, arguments: Sequence[str]) -> in
     url = settings.postgres_url
     tls = url is not None and demands_tls(url.reveal())
     if url is not None and name == "pg_dump":
-        from junkie_cli.db.database import first_connection
+        from junkie_cli.db.connecting import first_connection
 
         async with first_connection(settings, migrate=False, command="db dump") as first:
             major = first.connection.info.server_version // 10_000

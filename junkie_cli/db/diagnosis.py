@@ -15,7 +15,7 @@ from junkie_cli.checks import Check, failure, made, passed, skipped, warning
 from junkie_cli.config import Settings
 from junkie_cli.db import binaries, failures, migrations
 from junkie_cli.db.cluster import UPGRADED, Cluster
-from junkie_cli.db.database import FirstConnection, first_connection
+from junkie_cli.db.connecting import FirstConnection, first_connection
 from junkie_cli.db.queries import query
 from junkie_cli.errors import DatabaseError
 

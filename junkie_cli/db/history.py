@@ -20,7 +20,7 @@ from psycopg import IsolationLevel
 from junkie_cli import snowflake
 from junkie_cli.config import Settings
 from junkie_cli.db import failures
-from junkie_cli.db.database import Connection, FirstConnection, first_connection
+from junkie_cli.db.connecting import Connection, FirstConnection, first_connection
 from junkie_cli.db.queries import query
 from junkie_cli.db.reader import ChannelState, coverage_of
 from junkie_cli.db.text import DLE, unescape

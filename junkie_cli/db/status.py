@@ -17,7 +17,7 @@ from psycopg import IsolationLevel
 from junkie_cli.config import Settings
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db import failures
-from junkie_cli.db.database import Connection, FirstConnection, first_connection
+from junkie_cli.db.connecting import Connection, FirstConnection, first_connection
 from junkie_cli.db.queries import query
 from junkie_cli.db.reader import ChannelState
 from junkie_cli.db.text import unescape

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import psycopg
 
-from junkie_cli.db.database import Connection, Database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
 from junkie_cli.errors import DatabaseError
 

@@ -16,7 +16,8 @@ from junkie_cli import config, snowflake
 from junkie_cli.config import Settings
 from junkie_cli.db import binaries
 from junkie_cli.db.cluster import Cluster
-from junkie_cli.db.database import Connection, open_database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import open_database
 from junkie_cli.emulator import chatter
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits

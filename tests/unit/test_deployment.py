@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from junkie_cli.config import VARIABLES
-from junkie_cli.db.database import MINIMUM_VERSION
+from junkie_cli.db.connecting import MINIMUM_VERSION
 from junkie_cli.errors import ConfigError, UsageError
 from tests.pages import COMMANDS
 

@@ -15,7 +15,8 @@ from junkie_cli.config import Settings
 from junkie_cli.db import account, binaries, processes
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.cluster import Cluster
-from junkie_cli.db.database import Connection, open_database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import open_database
 from junkie_cli.db.embedded import embedded_server
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres

@@ -12,7 +12,8 @@ from psycopg import sql
 from junkie_cli.coverage import Range
 from junkie_cli.db import unshown
 from junkie_cli.db.adopt import Adoption, adopt, find_source
-from junkie_cli.db.database import Connection, Database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import Database
 from junkie_cli.db.messages import newest_messages
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import Reader

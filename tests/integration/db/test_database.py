@@ -12,7 +12,8 @@ from psycopg import IsolationLevel
 
 from junkie_cli.config import Settings
 from junkie_cli.db import database as module
-from junkie_cli.db.database import CONFLICT_TRIES, LOSS_TRIES, Connection, Database, open_database
+from junkie_cli.db.connecting import Connection, connect
+from junkie_cli.db.database import CONFLICT_TRIES, LOSS_TRIES, Database, open_database
 from junkie_cli.errors import DatabaseError, DatabaseUnavailable
 
 END_OWN_SESSION = "SELECT pg_terminate_backend(pg_backend_pid())"
@@ -208,7 +209,6 @@ async def test_waiting_for_a_place_in_the_pool_is_no_outage(
 ) -> None:
     monkeypatch.setattr(module, "_POOL_WAIT", 0.01)
     waited = asyncio.Event()
-    connect = module.connect
 
     async def counted(address: Any) -> Connection:
         # The look at the server that comes after a wait in vain.

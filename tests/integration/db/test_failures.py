@@ -8,9 +8,9 @@ import pytest
 from psycopg import errors, sql
 
 from junkie_cli.config import Settings
-from junkie_cli.db import conninfo, failures
-from junkie_cli.db import database as module
-from junkie_cli.db.database import Connection, Database, open_database
+from junkie_cli.db import connecting, conninfo, failures
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import Database, open_database
 from junkie_cli.errors import ConfigError, DatabaseError, DatabaseUnavailable, SchemaMismatch, ValueRefused
 from tests import postgres
 
@@ -115,7 +115,7 @@ async def test_a_database_of_another_encoding(server_url: str, make_settings: Ca
 async def test_a_server_that_is_too_old(
     database_url: str, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MINIMUM_VERSION", 990_000)
+    monkeypatch.setattr(connecting, "MINIMUM_VERSION", 990_000)
     assert "junkie needs 14 or newer" in (await refusal(make_settings(POSTGRES_URL=database_url))).message
 
 

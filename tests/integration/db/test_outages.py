@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from junkie_cli.config import Settings
-from junkie_cli.db import database as database_module
-from junkie_cli.db import embedded
+from junkie_cli.db import connecting, embedded
 from junkie_cli.db.cluster import Cluster
-from junkie_cli.db.database import Connection, Database, open_database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import Database, open_database
 from junkie_cli.errors import DatabaseError, DatabaseUnavailable
 from tests import postgres
 
@@ -106,7 +106,7 @@ async def test_the_embedded_server_ends_before_anything_was_done(
     embedded_settings: Settings, own_home: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     name = {"connects": "_first_connection", "migrates": "_migrate"}[moment]
-    step = getattr(database_module, name)
+    step = getattr(connecting, name)
     ended = False
 
     async def ending_first(*arguments: Any) -> Any:
@@ -116,7 +116,7 @@ async def test_the_embedded_server_ends_before_anything_was_done(
             embedded.stop(own_home, force=True)
         return await step(*arguments)
 
-    monkeypatch.setattr(database_module, name, ending_first)
+    monkeypatch.setattr(connecting, name, ending_first)
     async with open_database(embedded_settings, command="test") as database:
         assert isinstance(await names(database), list)
     assert ended
@@ -260,7 +260,7 @@ async def test_a_server_that_has_no_connection_to_spare(
 async def test_a_server_that_is_shutting_down_is_given_a_moment(
     cluster: Cluster, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("junkie_cli.db.database._START_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("junkie_cli.db.connecting._START_PAUSES", (0.0, 0.0))
     with psycopg.connect(cluster.url, autocommit=True):
         # "Smart": it waits for its last client, and takes no others.
         os.kill(cluster.postmaster() or 0, signal.SIGTERM)

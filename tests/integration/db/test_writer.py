@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from junkie_cli.coverage import Coverage, Range
-from junkie_cli.db.database import Connection, Database
+from junkie_cli.db.connecting import Connection
+from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key

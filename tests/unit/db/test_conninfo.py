@@ -4,7 +4,7 @@ import pytest
 from psycopg import conninfo as libpq
 
 from junkie_cli.db import conninfo
-from junkie_cli.db.database import _masked_log
+from junkie_cli.db.connecting import _masked_log
 from junkie_cli.errors import ConfigError
 
 
