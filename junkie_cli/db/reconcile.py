@@ -125,7 +125,8 @@ class Decision:
 
     `edited` pairs the new row with the old one; of these `completed` were copies or rows of another program, which no
     one edited. `taken_back` are inferred tombstones to remove; `kept_out` counts what a tombstone or rule refused, and
-    `ruled_out` are those of a rule; `stale` counts what something newer had already replaced.
+    `ruled_out` are those of a rule; `stale` counts what something newer had already replaced. `blind` are messages that
+    changed and that the archive lacks: the change is lost, and a page that was asked for before it may still bring them.
     """
 
     new: list[Incoming] = field(default_factory=list)
@@ -135,6 +136,7 @@ class Decision:
     kept_out: int = 0
     ruled_out: list[Incoming] = field(default_factory=list)
     stale: int = 0
+    blind: list[Key] = field(default_factory=list)
 
 
 def fold(batch: Iterable[Incoming]) -> dict[Key, Incoming]:
@@ -165,12 +167,14 @@ def decide(
         ruled_out = rules and any(
             rule.keeps_out(incoming.message, places.get(key.channel_id, nowhere)) for rule in rules
         )
-        # A patch says that the message is there, and not what it holds.
-        blind = incoming.patch is not None and key not in stored
-        if ruled_out or (tombstone is not None and (blind or not tombstone.yields_to(incoming.seen))):
+        if ruled_out or (tombstone is not None and not tombstone.yields_to(incoming.seen)):
             decision.kept_out += 1
             if ruled_out:
                 decision.ruled_out.append(incoming)
+            continue
+        if incoming.patch is not None and key not in stored:
+            # It says that the message is there, and not what it holds.
+            decision.blind.append(key)
             continue
         if tombstone is not None:
             decision.taken_back.append(key)
@@ -181,7 +185,8 @@ def decide(
 def _compare(decision: Decision, old: Stored | None, incoming: Incoming) -> None:
     """Decide about one message that may be stored."""
     if incoming.patch is not None:
-        if old is None or old.seen > incoming.seen:
+        assert old is not None
+        if old.seen > incoming.seen:
             decision.stale += 1
             return
         incoming = replace(incoming, message=incoming.patch(old.message), partial=old.partial, patch=None)

@@ -71,13 +71,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a batch changed. `held` is each channel's number of messages after it."""
+    """What a batch changed. `held` is each channel's number of messages after it.
+
+    In the channels `blind` a message changed that the archive lacks. That this was missed is on record, but whoever listens
+    there must not claim to have heard all.
+    """
 
     new: int = 0
     edited: int = 0
     deleted: int = 0
     kept_out: int = 0
     held: dict[int, int] = field(default_factory=dict)
+    blind: frozenset[int] = frozenset()
 
 
 def page_batch(
@@ -172,10 +177,16 @@ class Writer:
 
         if decision.taken_back:
             await connection.execute(query("delete_tombstones"), keys_of(decision.taken_back))
+        blind = sorted({key.channel_id for key in decision.blind})
+        if blind:
+            await connection.execute(query("note_unwatched"), {"channel_ids": blind})
         # Before what is deleted: with a message go its copies, in rows that are new too.
         stored = await connection.execute(
             query("store"), _store_columns(draft, decision.new, grown, unless_known=False)
         )
+        if opened := [channel_id for channel_id in blind if channel_id in batch.claims]:
+            # Where nothing had been covered, nothing could be on record.
+            await connection.execute(query("note_unwatched"), {"channel_ids": opened})
         await self._change(connection, decision, deletions)
         if state.unshown:
             assert batch.shown_at is not None
@@ -188,6 +199,7 @@ class Writer:
             deleted=len(dropped) + state.unshown.total(),
             kept_out=decision.kept_out,
             held=dict(await stored.fetchall()),
+            blind=frozenset(blind),
         )
 
     def _dropped(self, origin: copies.Origin, state: "_State", messages: Mapping[Key, Incoming]) -> bool:

@@ -256,6 +256,8 @@ class LiveWriter:
             log.warning("message %s can't be written: %s", key.message_id if key else "?", error.message, extra=place)
 
     def _count(self, written: Written) -> None:
+        for channel_id in written.blind:
+            self.lost(channel_id)
         self.written = Written(
             new=self.written.new + written.new,
             edited=self.written.edited + written.edited,

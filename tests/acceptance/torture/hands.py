@@ -3,12 +3,11 @@
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from junkie_cli.emulator import permissions
 from junkie_cli.emulator.control import Control
 from junkie_cli.emulator.entities import Channel, ChannelType, Message
 from junkie_cli.emulator.pages import own_payload
@@ -38,8 +37,8 @@ class Hands(Weather):
         self.untold: set[Place] = set()
         """What changed without an event in spite of a session: that, by Discord's word, does not happen."""
 
-        self.unheard: set[int] = set()
-        """Channels of whose edits and deletions some were not told."""
+        self._told: dict[Place, int] = {}
+        """What was last changed by an event that tells all, and in which session that was told."""
 
         self.trail: list[str] = []
         """What was done to whom, and when."""
@@ -67,6 +66,10 @@ class Hands(Weather):
 
     def _write(self, what: str) -> None:
         self.trail.append(f"{datetime.now(UTC):%H:%M:%S.%f} {what}")
+
+    def was_told(self, place: Place) -> bool:
+        """Say whether who listens now was told the last change of a message, so that it can't be out of date there."""
+        return self._told.get(place) == self.control.sessions().identifies
 
     def let_in(self) -> None:
         """See that the bot is in its server."""
@@ -103,15 +106,23 @@ class Hands(Weather):
         self.marks[message_id].add(text.removeprefix("said "))
         return message_id
 
+    @contextmanager
+    def _telling(self, channel: Channel, *message_ids: int) -> Iterator[None]:
+        """Note whether the block's change of messages is told to a session; of archived threads it may know nothing."""
+        before = self.control.sessions().dispatched
+        yield
+        sessions = self.control.sessions()
+        if sessions.dispatched > before and not (channel.thread is not None and channel.thread.archived):
+            self._told |= {(channel.id, message_id): sessions.identifies for message_id in message_ids}
+
     def _changes(self, channel: Channel, message_id: int, *, silent: bool) -> None:
         self.changed[channel.id, message_id] = time.time()
+        self._told.pop((channel.id, message_id), None)
         if silent:
             self._write(f"silently changed {channel.id} {message_id}")
             sessions = self.control.sessions()
             if sessions.connected or sessions.resumable:
                 self.untold.add((channel.id, message_id))
-        if silent or not permissions.may_open(channel, self.control.world.bot.id):
-            self.unheard.add(channel.id)
 
     def _say(self, channel: Channel, **how: Any) -> int:
         text = self._text()
@@ -166,7 +177,8 @@ class Hands(Weather):
             text = self._text()
             self._wrote(message.id, text)
             self._changes(channel, message.id, silent=step.silent)
-            self.control.edit(channel.id, message.id, text)
+            with self._telling(channel, message.id):
+                self.control.edit(channel.id, message.id, text)
 
     def _embed(self, step: Step) -> None:
         """Let Discord add a preview, told in an update of one key."""
@@ -182,8 +194,8 @@ class Hands(Weather):
     def _delete(self, step: Step) -> None:
         if (found := self._message_of(step)) is not None:
             self._changes(found[0], found[1].id, silent=step.silent)
-            self.control.delete(found[0].id, found[1].id)
-            self._may_be_empty(found[0])
+            with self._telling(found[0], found[1].id):
+                self.control.delete(found[0].id, found[1].id)
 
     def _bulk_delete(self, step: Step) -> None:
         if (found := self._message_of(step)) is not None:
@@ -191,13 +203,8 @@ class Hands(Weather):
             ids = [m.id for m in channel.messages if m.id <= message.id][-step.count :]
             for message_id in ids:
                 self._changes(channel, message_id, silent=step.silent)
-            self.control.bulk_delete(channel.id, ids)
-            self._may_be_empty(channel)
-
-    def _may_be_empty(self, channel: Channel) -> None:
-        if not channel.messages:
-            # An empty page is no proof of deletions: what nobody heard of is found only once something stands there.
-            self.unheard.add(channel.id)
+            with self._telling(channel, *ids):
+                self.control.bulk_delete(channel.id, ids)
 
     def _react(self, step: Step) -> None:
         if (found := self._message_of(step)) is not None:

@@ -67,10 +67,13 @@ class Look:
         if alive != self._serves:
             self.wrong.append(f"{alive} commands count as alive, {int(self._serves)} are")
 
-    async def truth(self, *, but_not: Iterable[int] = ()) -> None:
-        """See that all that the bot may read is archived, and as it is."""
+    async def truth(self, *, recorded: bool = False) -> None:
+        """See that all that the bot may read is archived, and as it is.
+
+        `recorded`: or, where the serve that runs was not told of a change, on record as perhaps out of date.
+        """
         control = self._hands.control
-        readable = [channel_id for channel_id in control.readable() if channel_id not in set(but_not)]
+        readable = control.readable()
         states = await Reader(self._database).channel_states(readable)
         dropped = {row[1] for row in await self._database.fetch(_TOMBSTONES)}
         for channel_id in readable:
@@ -79,7 +82,12 @@ class Look:
                 # An empty page is no proof of deletions.
                 continue
             rows = await archived(self._database, channel_id)
-            self._say(differences(rows, truth, channel_id, names=False, dropped=dropped))
+            for stale in differences(rows, truth, channel_id, names=False, dropped=dropped):
+                message_id = int(stale.partition(" ")[0].rstrip(":").partition("/")[2])
+                if recorded and message_id in rows and not self._hands.was_told((channel_id, message_id)):
+                    self._see_unwatched(states[channel_id], stale)
+                else:
+                    self._say([stale])
             if not states[channel_id].covered.covers(channel_id, int(truth[-1]["id"]) + 1):
                 self.wrong.append(f"channel {channel_id} is not covered whole: {states[channel_id].covered}")
 

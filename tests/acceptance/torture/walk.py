@@ -212,7 +212,6 @@ class _Walk:
                 self._see_how_it_ended(child, may=frozenset({0}))
             if serves:
                 await self._serve_rests()
-            self.hands.unheard.clear()
             await self._look(serves=serves, whole=True)
 
     async def _serve_rests(self) -> None:
@@ -251,7 +250,7 @@ class _Walk:
                 if whole:
                     await look.truth()
                 elif serves:
-                    await look.truth(but_not=self.hands.unheard)
+                    await look.truth(recorded=True)
                 if not look.wrong:
                     return
                 if not serves or asyncio.get_running_loop().time() >= deadline:

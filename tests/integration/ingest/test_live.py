@@ -2,15 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from junkie_cli.coverage import Coverage
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.database import Database
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Key
-from junkie_cli.db.writer import Batch, Writer, Written, page_batch
+from junkie_cli.db.writer import Batch, Deletion, Writer, Written, page_batch
 from junkie_cli.errors import DatabaseError, DatabaseUnavailable, ValueRefused
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.models import Message, Page, PageRequest
@@ -174,6 +174,49 @@ async def test_a_deleted_message_stays_deleted_and_a_newer_text_wins_over_a_page
     page = Page(PageRequest(CHANNEL, before=2_000), (1_200, 1_100), (message(1_200, "old"), message(1_100, "gone")))
     await Writer(database).write(page_batch(page, seen=seen, claim=None))
     assert await setting.rows() == {1_200: "edited"}
+
+
+async def test_a_patch_that_a_page_in_flight_comes_too_late_for_is_on_record_as_missed(setting: Setting) -> None:
+    """The page was asked for before the message changed, and is written after what told so found nothing to change."""
+    live, database = setting.live, setting.database
+    live.message(message(1_300), created=True)
+    await live.flush()
+    state = (await Reader(database).channel_states([CHANNEL]))[CHANNEL]
+    assert state.unwatched_since is None
+    assert state.checked_at is not None
+    draw = await Reader(database).draw(CHANNEL, Range(1_000, 1_300), ascending=False, most=10)
+    live.patched(key(1_200), lambda m: replace(m, content="edited"))
+    live.message(message(1_400), created=True)
+    await live.flush()
+    page = Page(PageRequest(CHANNEL, before=1_300), (1_200,), (message(1_200, "old"),))
+    await Writer(database).write(page_batch(page, seen=draw.seen, claim=Range(1_000, 1_300), asked_at=draw.at))
+    assert (await setting.rows())[1_200] == "old"
+    # Since before what was told together with it, and no range goes on past it.
+    assert (await Reader(database).channel_states([CHANNEL]))[CHANNEL].unwatched_since == state.checked_at
+    assert (setting.gaps, live.ranges.is_open(CHANNEL)) == ([CHANNEL], False)
+
+
+async def test_what_is_missed_in_a_channel_just_as_it_is_first_heard_is_on_record(setting: Setting) -> None:
+    live = setting.live
+    live.message(message(1_300), created=True)
+    live.patched(key(1_200), lambda m: replace(m, content="edited"))
+    await live.flush()
+    state = (await Reader(setting.database).channel_states([CHANNEL]))[CHANNEL]
+    assert await setting.covered() == Coverage.of([(1_300, 1_301)])
+    assert state.unwatched_since is not None
+
+
+@pytest.mark.parametrize("cause", ["event", "forget"])
+async def test_a_patch_of_a_message_that_is_gone_for_good_is_no_miss(
+    setting: Setting, cause: Literal["event", "forget"]
+) -> None:
+    live = setting.live
+    await Writer(setting.database).write(Batch(deletions=[Deletion(key(1_200), 1, cause)]))
+    live.message(message(1_300), created=True)
+    live.patched(key(1_200), lambda m: replace(m, content="edited"))
+    await live.flush()
+    assert (await Reader(setting.database).channel_states([CHANNEL]))[CHANNEL].unwatched_since is None
+    assert setting.gaps == []
 
 
 async def test_what_waits_is_written_when_it_is_stopped(setting: Setting) -> None:
