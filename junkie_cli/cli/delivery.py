@@ -5,10 +5,10 @@ import binascii
 import sys
 
 from junkie_cli.cli.context import ContextOptions
-from junkie_cli.cli.output import discard, note, product
+from junkie_cli.cli.output import note, product, writing
 from junkie_cli.cli.reading import Reading
 from junkie_cli.config import Settings
-from junkie_cli.errors import ChannelError, JunkieError
+from junkie_cli.errors import ChannelError
 from junkie_cli.prompt.budget import Prompt, fit, write
 from junkie_cli.prompt.conversation import Conversation
 from junkie_cli.prompt.formats import lay_out
@@ -83,14 +83,6 @@ def write_out(text: str) -> None:
     """Write the prompt's bytes to stdout, whatever that is. Raises JunkieError if it can't be written."""
     if sys.stdout is None:
         return
-    try:
+    with writing():
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Whoever read it has seen enough.
-        discard(sys.stdout)
-    except OSError as error:
-        discard(sys.stdout)
-        raise JunkieError(
-            f"can't write to stdout: {error.strerror}", hint="see where it leads, and try again"
-        ) from error

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 from junkie_cli.errors import JunkieError
@@ -97,9 +97,16 @@ def painted(text: str) -> None:
     """Write to stdout, as `product` does, what holds colours of our own; all else in it must have been made safe."""
     if sys.stdout is None:
         return
-    try:
+    with writing():
         sys.stdout.write("\n".join(writable(line, sys.stdout.encoding) for line in text.split("\n")) + "\n")
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Write to stdout in the block. Raises JunkieError if it can't be written; that its reader has gone is no error."""
+    try:
+        yield
     except BrokenPipeError:
         discard(sys.stdout)
     except OSError as error:

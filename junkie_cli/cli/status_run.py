@@ -118,13 +118,13 @@ async def ask(settings: Settings, options: StatusOptions) -> "tuple[StatusOption
     from junkie_cli.cli.runtime import opened
     from junkie_cli.db.places import Places
     from junkie_cli.ingest.options import RunOptions
-    from junkie_cli.ingest.survey import discover_all
+    from junkie_cli.ingest.survey import discover, whole
 
     async with opened(settings, "status") as tools:
         selection = await tools.settled(options.selection)
         # No text is fetched, so that nothing depends on the right to see it.
         asked = RunOptions.of(settings, selection, allow_empty_content=True)
-        found = await discover_all(asked, tools.discord, Places(tools.database), lambda _event: None)
+        found = await whole(discover(asked, tools.discord, Places(tools.database), lambda _event: None))
     return replace(options, selection=selection), found.unlisted
 
 

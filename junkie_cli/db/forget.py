@@ -142,7 +142,6 @@ class Forgetting:
             named = {*scope, *([] if self._rule.channel_id is None else [self._rule.channel_id])}
             parameters = {key: value for key, value in self._parameters.items() if key != "user_id"}
             parameters["scope"] = texts(str(channel_id) for channel_id in sorted(named))
-            await connection.execute(query("purge_foreign_copies_in_revisions"), parameters)
             await connection.execute(query("purge_foreign_copies"), parameters)
 
 

@@ -68,7 +68,9 @@ class Places:
         """Mark guilds that are not among all that the bot is in as gone, with their channels. Nothing of them is dropped."""
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(query("mark_left"), {"member_of": list(member_of)})
+            cursor = await connection.execute(query("departed_guilds"), {"member_of": list(member_of)})
+            if departed := [row[0] for row in await cursor.fetchall()]:
+                await connection.execute(query("mark_guilds_gone"), {"guild_ids": departed})
 
         await self._database.transaction(work)
 
@@ -76,7 +78,7 @@ class Places:
         """Mark a guild that the bot is not in any more as gone, with its channels. Nothing of them is dropped."""
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(query("mark_guild_gone"), {"guild_id": guild_id})
+            await connection.execute(query("mark_guilds_gone"), {"guild_ids": [guild_id]})
 
         await self._database.transaction(work)
 

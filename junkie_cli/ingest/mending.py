@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from junkie_cli.db.database import Database
@@ -26,6 +27,7 @@ from junkie_cli.ingest.backfill import BackfillOptions, backfill
 from junkie_cli.ingest.channel import ChannelRun
 from junkie_cli.ingest.events import ChannelEnded, Emit, Event, Outcome, Summary
 from junkie_cli.ingest.live import LiveWriter
+from junkie_cli.ingest.options import RunOptions
 from junkie_cli.ingest.run import Plan, Run, Task
 from junkie_cli.ingest.selection import Found, Target
 from junkie_cli.ingest.steps import Goal
@@ -146,8 +148,8 @@ class Mending:
         survey = self._survey()
         try:
             self._unmet.clear()
-            await self._backfill(self._options.backfill, survey)
-            await self._sync(self._options.sync, survey)
+            await self._do(backfill, self._options.backfill, survey)
+            await self._do(_sync, self._options.sync, survey)
         finally:
             if strangers:
                 self._needs.add(channels=strangers)
@@ -215,11 +217,11 @@ class Mending:
     async def _bring(self, backfill_options: BackfillOptions, sync_options: SyncOptions) -> None:
         """Make it true again first; then fetch what was never fetched."""
         survey = self._survey()
-        await self._sync(replace(sync_options, strict=False), survey)
-        await self._backfill(replace(backfill_options, strict=False), survey)
+        await self._do(_sync, replace(sync_options, strict=False), survey)
+        await self._do(backfill, replace(backfill_options, strict=False), survey)
 
-    async def _backfill(self, options: BackfillOptions, survey: Survey) -> None:
-        await backfill(
+    async def _do(self, work: Callable[..., Awaitable[object]], options: RunOptions, survey: Survey) -> None:
+        await work(
             options,
             self._discord,
             self._database,
@@ -227,20 +229,6 @@ class Mending:
             self._note,
             sleep=self._sleep,
             watcher=self._live,
-            survey=survey,
-        )
-
-    async def _sync(self, options: SyncOptions, survey: Survey) -> None:
-        await sync(
-            options,
-            self._discord,
-            self._database,
-            self._presence,
-            self._note,
-            sleep=self._sleep,
-            watcher=self._live,
-            # Another sync does not know since when we listen.
-            alone=False,
             survey=survey,
         )
 
@@ -306,6 +294,10 @@ class Mending:
             self._note(event)
         elif isinstance(event, Summary) and event.new:
             log.info("%d messages were mended", event.new)
+
+
+_sync = partial(sync, alone=False)
+"""Another sync, which may run now, does not know since when we listen."""
 
 
 def _no_longer_empty(channel: Channel, state: ChannelState) -> Channel:

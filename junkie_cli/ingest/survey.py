@@ -94,17 +94,9 @@ async def discover(
         yield found
 
 
-async def discover_all(
-    options: RunOptions,
-    discord: "DiscordClient",
-    places: Places,
-    emit: Emit,
-    *,
-    store: bool = True,
-    survey: Survey | None = None,
-) -> Found:
-    """Return all that `discover` gives, at once. Raises as it does."""
-    whole = Found()
-    async for found in discover(options, discord, places, emit, store=store, survey=survey):
-        whole.add(found)
-    return whole
+async def whole(parts: AsyncIterator[Found]) -> Found:
+    """Return all that `discover` gives as one. Raises as it does."""
+    together = Found()
+    async for found in parts:
+        together.add(found)
+    return together

@@ -23,7 +23,7 @@ from junkie_cli.ingest.options import RunOptions
 from junkie_cli.ingest.run import Run, Task
 from junkie_cli.ingest.selection import Found
 from junkie_cli.ingest.steps import Extent, Goal
-from junkie_cli.ingest.survey import Survey, discover_all
+from junkie_cli.ingest.survey import Survey, discover, whole
 from junkie_cli.models import PAGE_LIMIT, Channel
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ async def sync(
 
     async def prepare() -> AsyncGenerator[_Prepared, None]:
         plan.visits = await places.visits()
-        found = await discover_all(options, discord, places, emit_progress, survey=survey)
+        found = await whole(discover(options, discord, places, emit_progress, survey=survey))
         states = await Reader(database).channel_states([target.channel.channel_id for target in found.targets])
         readable = [target.channel for target in found.targets if target.access.readable]
         fresh = survey.compared if survey is not None else {}

@@ -57,33 +57,28 @@ ORDER BY m.message_id
 LIMIT %(most)s
 
 -- purge_foreign_copies --
--- Drop what forwards repeat of channels that a rule closes, archived or not.
-UPDATE junkie.messages AS m
-SET extra = m.extra - CASE WHEN m.type = 46 THEN 'embeds' ELSE 'message_snapshots' END
-WHERE (m.extra ? 'message_snapshots' OR m.type = 46)
-    AND (%(channel_id)s::bigint IS NULL
-        OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[]))
-    AND (%(guild_id)s::bigint IS NULL
-        OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[])
-        OR m.extra #>> '{message_reference,guild_id}' = %(guild_id)s::bigint::text)
-    AND (%(before_id)s::bigint IS NULL
-        OR CASE WHEN m.extra #>> '{message_reference,message_id}' ~ '^[0-9]{1,19}$'
-            THEN (m.extra #>> '{message_reference,message_id}')::numeric < %(before_id)s::bigint END)
-
--- purge_foreign_copies_in_revisions --
--- The same in the earlier texts of these forwards.
-UPDATE junkie.revisions AS r
-SET extra = r.extra - CASE WHEN m.type = 46 THEN 'embeds' ELSE 'message_snapshots' END
-FROM junkie.messages AS m
-WHERE (m.extra ? 'message_snapshots' OR m.type = 46) AND r.channel_id = m.channel_id AND r.message_id = m.message_id
-    AND (%(channel_id)s::bigint IS NULL
-        OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[]))
-    AND (%(guild_id)s::bigint IS NULL
-        OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[])
-        OR m.extra #>> '{message_reference,guild_id}' = %(guild_id)s::bigint::text)
-    AND (%(before_id)s::bigint IS NULL
-        OR CASE WHEN m.extra #>> '{message_reference,message_id}' ~ '^[0-9]{1,19}$'
-            THEN (m.extra #>> '{message_reference,message_id}')::numeric < %(before_id)s::bigint END)
+-- Drop what forwards repeat of channels that a rule closes, archived or not, and what their earlier texts repeat.
+WITH repeating AS (
+    SELECT
+        m.channel_id, m.message_id, CASE WHEN m.type = 46 THEN 'embeds' ELSE 'message_snapshots' END AS part
+    FROM junkie.messages AS m
+    WHERE (m.extra ? 'message_snapshots' OR m.type = 46)
+        AND (%(channel_id)s::bigint IS NULL
+            OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[]))
+        AND (%(guild_id)s::bigint IS NULL
+            OR m.extra #>> '{message_reference,channel_id}' = ANY(%(scope)s::text[])
+            OR m.extra #>> '{message_reference,guild_id}' = %(guild_id)s::bigint::text)
+        AND (%(before_id)s::bigint IS NULL
+            OR CASE WHEN m.extra #>> '{message_reference,message_id}' ~ '^[0-9]{1,19}$'
+                THEN (m.extra #>> '{message_reference,message_id}')::numeric < %(before_id)s::bigint END)
+), earlier AS (
+    UPDATE junkie.revisions AS r SET extra = r.extra - c.part
+    FROM repeating AS c
+    WHERE r.channel_id = c.channel_id AND r.message_id = c.message_id
+)
+UPDATE junkie.messages AS m SET extra = m.extra - c.part
+FROM repeating AS c
+WHERE m.channel_id = c.channel_id AND m.message_id = c.message_id
 
 -- every_rule --
 -- The rules of `forget`, with the names of those whom they concern as far as the archive knows them.

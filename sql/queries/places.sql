@@ -108,12 +108,16 @@ WHERE c.guild_id = %(guild_id)s
     AND s.gone_at IS NULL
 ORDER BY c.channel_id
 
--- mark_left --
--- Guilds that the bot is not in any more are gone, and with them their channels. Should they come back, their lists of
--- archived threads are walked whole.
+-- departed_guilds --
+-- Guilds that are not known to be gone, and that the bot is not in any more.
+SELECT g.guild_id FROM junkie.guilds AS g WHERE g.gone_at IS NULL AND g.guild_id <> ALL(%(member_of)s::bigint[])
+
+-- mark_guilds_gone --
+-- The bot is not in these guilds any more: they are gone, and with them their channels. Should they come back, their lists
+-- of archived threads are walked whole.
 WITH gone AS (
-    UPDATE junkie.guilds AS g SET gone_at = now(), updated_at = now()
-    WHERE g.gone_at IS NULL AND g.guild_id <> ALL(%(member_of)s::bigint[])
+    UPDATE junkie.guilds AS g SET gone_at = coalesce(g.gone_at, now()), updated_at = now()
+    WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
     RETURNING g.guild_id
 ), lists AS (
     DELETE FROM junkie.thread_lists AS l USING junkie.channels AS c, gone
@@ -171,30 +175,6 @@ WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 -- all of that time was listened to.
 UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s::timestamptz
 WHERE s.channel_id = %(channel_id)s AND (%(since)s::timestamptz IS NULL OR s.unwatched_since < %(since)s::timestamptz)
-
--- mark_guild_gone --
--- The bot is not in this guild any more: it is gone, and with it its channels. Should it come back, its lists of archived
--- threads are walked whole.
-WITH gone AS (
-    UPDATE junkie.guilds AS g SET gone_at = coalesce(g.gone_at, now()), updated_at = now()
-    WHERE g.guild_id = %(guild_id)s
-    RETURNING g.guild_id
-), lists AS (
-    DELETE FROM junkie.thread_lists AS l USING junkie.channels AS c, gone
-    WHERE l.parent_id = c.channel_id AND c.guild_id = gone.guild_id
-), missing AS (
-    SELECT s.channel_id
-    FROM junkie.channel_status AS s
-    JOIN junkie.channels AS c ON c.channel_id = s.channel_id
-    JOIN gone ON gone.guild_id = c.guild_id
-    WHERE s.gone_at IS NULL
-    ORDER BY s.channel_id
-    FOR UPDATE OF s
-)
-UPDATE junkie.channel_status AS s
-SET gone_at = now(), last_updated = now()
-FROM missing
-WHERE s.channel_id = missing.channel_id
 
 -- note_unwatched --
 -- Of these channels (NULL: any) events may have been missed: where nothing was missing before, edits and deletions may be

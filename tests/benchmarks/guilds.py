@@ -24,6 +24,7 @@ from junkie_cli.emulator.server import Emulator, running
 from junkie_cli.emulator.world import World
 from tests import postgres
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.setting import environment
 
 GUILDS = int(os.environ.get("JUNKIE_BENCH_GUILDS", "2500"))
 CHANNELS, MESSAGES, SHARDS = 1, 5, 2
@@ -98,16 +99,10 @@ async def measure() -> list[Figure]:
     try:
         async with running(world, limits=Limits.off()) as emulator:
             emulator.control.set_session_starts(shards=SHARDS, max_concurrency=SHARDS, spacing=5.0)
-            environ = {
-                "PATH": os.environ["PATH"],
-                "JUNKIE_HOME": str(home),
-                "DISCORD_TOKEN": emulator.token,
-                "DISCORD_API_URL": emulator.api_url,
-                "LOG_LEVEL": "WARNING",
-            }
             began = time.perf_counter()
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "junkie_cli", "serve", "--health", f"127.0.0.1:{port}"), env=environ
+                *(sys.executable, "-m", "junkie_cli", "serve", "--health", f"127.0.0.1:{port}"),
+                env=environment(emulator, home),
             )
             try:
                 ready = await until(lambda: emulator.control.sessions().connected == SHARDS)

@@ -1,11 +1,9 @@
 """What a longer history costs in memory: nothing."""
 
-import os
-
 from tests import postgres
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.launch import launched
-from tests.benchmarks.setting import discord
+from tests.benchmarks.setting import discord, environment
 
 
 async def peak(messages: int) -> float:
@@ -13,14 +11,7 @@ async def peak(messages: int) -> float:
     home = postgres.make_home()
     try:
         async with discord(f"1x{messages}", "--rate-limit", "0") as emulator:
-            environ = {
-                "PATH": os.environ["PATH"],
-                "JUNKIE_HOME": str(home),
-                "DISCORD_TOKEN": emulator.token,
-                "DISCORD_API_URL": emulator.api_url,
-                "LOG_LEVEL": "ERROR",
-            }
-            return (await launched("backfill", environ=environ)).memory
+            return (await launched("backfill", environ=environment(emulator, home, LOG_LEVEL="ERROR"))).memory
     finally:
         postgres.remove_home(home)
 

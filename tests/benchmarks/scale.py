@@ -28,6 +28,7 @@ from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.launch import Cost, launched
+from tests.benchmarks.setting import environment
 
 ROWS = int(os.environ.get("JUNKIE_BENCH_ROWS", "10000000"))
 CHANNELS = int(os.environ.get("JUNKIE_BENCH_CHANNELS", "2000"))
@@ -122,15 +123,7 @@ class Shell:
     home: Path
 
     async def run(self, *arguments: str) -> Cost:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "JUNKIE_HOME": str(self.home),
-            "POSTGRES_URL": self.url,
-            "DISCORD_TOKEN": self.emulator.token,
-            "DISCORD_API_URL": self.emulator.api_url,
-            "LOG_LEVEL": "WARNING",
-        }
-        return await launched(*arguments, environ=environ)
+        return await launched(*arguments, environ=environment(self.emulator, self.home, POSTGRES_URL=self.url))
 
 
 async def measure_size(shell: Shell) -> tuple[dict[str, Cost], int]:

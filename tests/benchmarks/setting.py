@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import re
 import shutil
 import sys
@@ -22,6 +23,7 @@ from junkie_cli.client.session import open_client
 from junkie_cli.config import Settings
 from junkie_cli.db.database import Database, open_database
 from junkie_cli.db.workers import present
+from junkie_cli.emulator.server import Emulator
 from junkie_cli.ingest.backfill import BackfillOptions, backfill
 from junkie_cli.ingest.events import Event, Summary
 from tests import postgres
@@ -43,6 +45,18 @@ class Discord:
         ):
             answer.raise_for_status()
             return await answer.json()
+
+
+def environment(emulator: Discord | Emulator, home: Path, **more: str) -> dict[str, str]:
+    """Return what a command needs to know to work on an emulator and the archive of a home."""
+    return {
+        "PATH": os.environ["PATH"],
+        "JUNKIE_HOME": str(home),
+        "DISCORD_TOKEN": emulator.token,
+        "DISCORD_API_URL": emulator.api_url,
+        "LOG_LEVEL": "WARNING",
+        **more,
+    }
 
 
 @asynccontextmanager
@@ -71,14 +85,7 @@ async def archive(emulator: Discord) -> AsyncIterator[tuple[Settings, Database]]
     home = postgres.make_home(executable=True)
     folder = Path(tempfile.mkdtemp())
     try:
-        settings = config.load(
-            environ={
-                "JUNKIE_HOME": str(home),
-                "DISCORD_TOKEN": emulator.token,
-                "DISCORD_API_URL": emulator.api_url,
-            },
-            folder=folder,
-        )
+        settings = config.load(environ=environment(emulator, home), folder=folder)
         async with open_database(settings, size=settings.concurrency + 2) as database:
             yield settings, database
     finally:

@@ -183,6 +183,22 @@ async def test_what_forwards_repeat_goes_even_of_channels_that_were_never_archiv
     assert await repeating() == {5_003}
 
 
+async def test_what_earlier_texts_of_forwards_repeat_goes_too(database: Database) -> None:
+    writer = Writer(database, keep_revisions=True)
+    reference = {"type": 1, "channel_id": str(CHANNEL), "guild_id": "1", "message_id": "2000"}
+    for seen, flags in ((1, 1), (2, 5)):
+        extra = {
+            "message_reference": reference,
+            "message_snapshots": [{"message": {"content": "secret"}}],
+            "flags": flags,
+        }
+        await writer.write(Batch(messages=[Incoming(replace(message(OTHER, 5_000), content="", extra=extra), seen)]))
+    kept = "SELECT r.extra ? 'message_snapshots', r.extra ->> 'flags' FROM junkie.revisions AS r"
+    assert await database.fetch(kept) == [(True, "1")]
+    await Forgetting(database, Rule(channel_id=CHANNEL)).run()
+    assert await database.fetch(kept) == [(False, "1")]
+
+
 @pytest.mark.parametrize("delay", range(4))
 async def test_pages_in_flight_bring_nothing_back(database: Database, delay: int) -> None:
     await archive(database)

@@ -14,7 +14,7 @@ from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.serve import Serve
 from junkie_cli.ingest.sync import SyncOptions
 from tests.integration.ingest.scene import PATIENCE, Scene
-from tests.truth import assert_equals_truth
+from tests.truth import archived, assert_equals_truth
 
 
 @asynccontextmanager
@@ -48,6 +48,20 @@ async def until(condition: Callable[[], bool], running: "asyncio.Task[None] | No
             if running is not None and running.done():
                 running.result()
             await asyncio.sleep(0.01)
+
+
+async def until_held(s: Scene, channel_id: int, *message_ids: int) -> None:
+    """Wait until these messages are archived."""
+    for _ in range(200):
+        if set(message_ids) <= set(await archived(s.database, channel_id)):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{set(message_ids) - set(await archived(s.database, channel_id))} never came")
+
+
+async def at_rest(serve: Serve) -> None:
+    """Wait until nothing waits to be written or mended."""
+    await until(lambda: serve.vitals().connected and not serve.vitals().mending and not serve.vitals().depth)
 
 
 async def until_true(s: Scene) -> None:

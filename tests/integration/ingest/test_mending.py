@@ -13,10 +13,9 @@ from junkie_cli.errors import UsageError
 from junkie_cli.ingest import run
 from junkie_cli.ingest.events import ChannelEnded, Outcome
 from junkie_cli.ingest.selection import Selection
-from junkie_cli.ingest.serve import Serve
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import Scene
-from tests.integration.ingest.serving import serving_on, until, until_true
+from tests.integration.ingest.serving import at_rest, serving_on, until, until_held, until_true
 from tests.truth import archived, assert_claims_hold, coverage
 
 pytestmark = pytest.mark.usefixtures("no_long_waits")
@@ -24,19 +23,6 @@ pytestmark = pytest.mark.usefixtures("no_long_waits")
 
 async def state(s: Scene, channel_id: int) -> ChannelState:
     return (await Reader(s.database).channel_states([channel_id]))[channel_id]
-
-
-async def until_held(s: Scene, channel_id: int, *message_ids: int) -> None:
-    for _ in range(200):
-        if set(message_ids) <= set(await archived(s.database, channel_id)):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{set(message_ids) - set(await archived(s.database, channel_id))} never came")
-
-
-async def at_rest(serve: Serve) -> None:
-    """Wait until nothing waits to be written or mended."""
-    await until(lambda: serve.vitals().connected and not serve.vitals().mending and not serve.vitals().depth)
 
 
 def cut_off(s: Scene) -> None:

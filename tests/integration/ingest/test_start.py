@@ -10,8 +10,8 @@ from junkie_cli.ingest import mending
 from junkie_cli.models import Guild
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import Scene
-from tests.integration.ingest.serving import serving_on, until, until_true
-from tests.truth import archived, assert_claims_hold
+from tests.integration.ingest.serving import serving_on, until, until_held, until_true
+from tests.truth import assert_claims_hold
 
 pytestmark = pytest.mark.usefixtures("no_long_waits")
 
@@ -151,11 +151,3 @@ async def until_told(s: Scene, query: str, snowflake: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{snowflake} was never told of")
-
-
-async def until_held(s: Scene, channel_id: int, *message_ids: int) -> None:
-    for _ in range(200):
-        if set(message_ids) <= set(await archived(s.database, channel_id)):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{set(message_ids) - set(await archived(s.database, channel_id))} never came")

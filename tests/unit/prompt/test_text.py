@@ -7,6 +7,7 @@ from junkie_cli.coverage import Range
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
 from junkie_cli.prompt.mentions import Names
 from junkie_cli.prompt.text import lay_out_text
+from tests.example import EXAMPLE
 from tests.unit.prompt.samples import CHANNEL, NOW, clock, conversation, message, message_id
 
 HOUR = timedelta(hours=1)
@@ -18,29 +19,6 @@ HISTORY = (
     message("Alice", 111, "Nice! When can we test it?", age=HOUR),
     message("Bob", 222, "Should be ready in an hour", age=30 * MINUTE),
 )
-
-EXAMPLE_OUTPUT = """\
-Channel ID: 1234567890
-Channel: general
-Guild: My Server
-----
-Current Time: 2026-03-04 15:30:00 UTC
-Timestamps are relative to this time.
-
-Conversation History:
-[2h ago] Alice(111): Hey, how's the project going?
-[2h ago] Bob(222): Pretty good, just finishing up the API
-[1h ago] Alice(111): Nice! When can we test it?
-[30m ago] Bob(222): Should be ready in an hour
-
-[REPLY CONTEXT]
-The user is replying to:
-[30m ago] Bob(222): Should be ready in an hour
-----------------
-
-[just now] Alice(111) says: Great! Let me know when it's ready
-
-IMPORTANT: The message above is the CURRENT message that you need to respond to."""
 
 
 def render(talk: Conversation, dropped: int = 0) -> str:
@@ -54,12 +32,12 @@ def history_of(prompt: str) -> list[str]:
 
 def test_the_originals_example_output_byte_for_byte() -> None:
     target = ReplyTarget(HISTORY[-1].message_id, HISTORY[-1])
-    assert render(conversation(HISTORY, reply=target)) == EXAMPLE_OUTPUT
+    assert render(conversation(HISTORY, reply=target)) == EXAMPLE
 
 
 def test_the_original_without_a_reply() -> None:
-    start, end = EXAMPLE_OUTPUT.index("[REPLY"), EXAMPLE_OUTPUT.index("[just now]")
-    assert render(conversation(HISTORY)) == EXAMPLE_OUTPUT[:start] + EXAMPLE_OUTPUT[end:]
+    start, end = EXAMPLE.index("[REPLY"), EXAMPLE.index("[just now]")
+    assert render(conversation(HISTORY)) == EXAMPLE[:start] + EXAMPLE[end:]
 
 
 def test_the_original_without_history() -> None:
