@@ -16,7 +16,7 @@ from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from junkie_cli.db.database import Database
     from junkie_cli.db.forget import Exclusion, Extent, Names
@@ -170,11 +170,17 @@ async def _forget(settings: Settings, given: Given, *, json: bool) -> int:
             raise
     if json:
         _write(
-            {"rule": str(forgetting.rule_id), "messages": deleted.messages, "channels": deleted.channels}
+            {
+                "rule": str(forgetting.rule_id),
+                "replaced": [str(rule_id) for rule_id in forgetting.replaced],
+                "messages": deleted.messages,
+                "channels": deleted.channels,
+            }
             | _fields(rule)
         )
     else:
-        note(f"forgot {_extent(deleted)}: {describe(rule, names)}; rule {forgetting.rule_id} keeps them out")
+        instead = _in_place_of(forgetting.replaced)
+        note(f"forgot {_extent(deleted)}: {describe(rule, names)}; rule {forgetting.rule_id} keeps them out{instead}")
     return 0
 
 
@@ -205,6 +211,13 @@ async def _undo(settings: Settings, rule_id: int, *, json: bool) -> int:
     else:
         note(f"rule {rule_id} is gone; run `junkie backfill` to fetch {_extent(withdrawn)} anew")
     return 0
+
+
+def _in_place_of(replaced: "Sequence[int]") -> str:
+    if not replaced:
+        return ""
+    numbers = ", ".join(str(rule_id) for rule_id in replaced)
+    return f", in place of rule{'' if len(replaced) == 1 else 's'} {numbers}"
 
 
 def describe(rule: "Rule", names: "Names") -> str:

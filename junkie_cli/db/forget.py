@@ -4,6 +4,9 @@ Invariant: the rule is written in the transaction that deletes first, and every 
 that, so that a page which was read before the rule is seen and cleaned up after it. A page that comes later finds the
 rule. Deletion goes on in batches, each a transaction; where it is cut off, the rule stands, and forgetting the same again
 deletes the rest.
+
+Of rules that differ only in how far they reach, the one that reaches furthest stands alone: it comes and the others go in one
+transaction, so that whoever looks at the rules finds all of it kept out.
 """
 
 from collections.abc import Callable, Collection
@@ -54,7 +57,7 @@ class Exclusion:
 
 
 class Forgetting:
-    """Forgets what one rule says. Raises DatabaseError."""
+    """Forgets what one rule says; `rule_id` is the rule that keeps it out from then on. Raises DatabaseError."""
 
     def __init__(self, database: Database, rule: Rule, *, batch: int = BATCH) -> None:
         self._database = database
@@ -63,6 +66,8 @@ class Forgetting:
         self._batch = batch
         self._deleted = 0
         self.rule_id: int | None = None
+        self.replaced: list[int] = []
+        """The rules that went because this one contains them."""
 
     async def count(self) -> Extent:
         """Return how many archived messages the rule deletes."""
@@ -128,9 +133,11 @@ class Forgetting:
         return [key.message_id for key in keys]
 
     async def _enact(self, connection: "AsyncConnection[Any]") -> None:
-        """See to it that the rule stands. Looked up each time, since a transaction may be run again."""
+        """See to it that the rule stands, or one that contains it. Looked up each time, since a transaction may be run again."""
         found = await (await connection.execute(query("find_rule"), self._parameters)).fetchone()
         if found is None:
+            cursor = await connection.execute(query("drop_contained_rules"), self._parameters)
+            self.replaced = sorted(row[0] for row in await cursor.fetchall())
             found = await (await connection.execute(query("add_rule"), self._parameters)).fetchone()
         assert found is not None
         self.rule_id = found[0]

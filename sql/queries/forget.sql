@@ -27,13 +27,22 @@ SELECT
     (SELECT g.name FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s::bigint)
 
 -- find_rule --
--- The rule that says exactly this.
+-- A rule that keeps all of this out: it says exactly this, or differs only in that it reaches further.
 SELECT e.exclusion_id
 FROM junkie.exclusions AS e
-WHERE (e.user_id, e.channel_id, e.guild_id, e.before_id)
-    IS NOT DISTINCT FROM (%(user_id)s::bigint, %(channel_id)s::bigint, %(guild_id)s::bigint, %(before_id)s::bigint)
+WHERE (e.user_id, e.channel_id, e.guild_id)
+    IS NOT DISTINCT FROM (%(user_id)s::bigint, %(channel_id)s::bigint, %(guild_id)s::bigint)
+    AND (e.before_id IS NULL OR e.before_id >= %(before_id)s::bigint)
 ORDER BY e.exclusion_id
 LIMIT 1
+
+-- drop_contained_rules --
+-- The rules that this one makes superfluous, being the same but for reaching less far.
+DELETE FROM junkie.exclusions AS e
+WHERE (e.user_id, e.channel_id, e.guild_id)
+    IS NOT DISTINCT FROM (%(user_id)s::bigint, %(channel_id)s::bigint, %(guild_id)s::bigint)
+    AND (%(before_id)s::bigint IS NULL OR e.before_id < %(before_id)s::bigint)
+RETURNING e.exclusion_id
 
 -- add_rule --
 -- From this transaction's end on, nothing that matches is stored.

@@ -240,3 +240,51 @@ async def test_what_another_rule_keeps_out_stays_out_when_one_is_undone(database
     await undo(database, by_channel.rule_id)
     await archive(database, seen=60)
     assert await left(database) == {m.message_id for m in ALL if m.author_id != 7}
+
+
+async def test_a_rule_takes_the_place_of_those_that_it_contains(database: Database) -> None:
+    await archive(database)
+    first = Forgetting(database, Rule(channel_id=CHANNEL, before_id=2_003))
+    await first.run()
+    others = [
+        Rule(user_id=7, channel_id=CHANNEL, before_id=2_001),
+        Rule(channel_id=OTHER, before_id=2_001),
+        Rule(guild_id=OTHER_GUILD, before_id=2_001),
+        Rule(before_id=2_001),
+    ]
+    for other in others:
+        await Forgetting(database, other).run()
+    before = await Reader(database).channel_states([CHANNEL, THREAD, OTHER])
+    later = Forgetting(database, Rule(channel_id=CHANNEL, before_id=2_006), batch=1)
+    assert await later.run() == Extent(3, 1)
+    assert later.replaced == [first.rule_id]
+    assert [standing.rule for standing in await rules(database)] == [
+        *others,
+        Rule(channel_id=CHANNEL, before_id=2_006),
+    ]
+    # What is covered stays covered, and no page brings anything back.
+    after = await Reader(database).channel_states([CHANNEL, THREAD, OTHER])
+    assert {each: state.covered for each, state in after.items()} == {
+        each: state.covered for each, state in before.items()
+    }
+    kept = {m.message_id for m in ALL if m.channel_id != CHANNEL or m.message_id >= 2_006}
+    await archive(database, seen=50)
+    assert await left(database) == kept
+    whole = Forgetting(database, Rule(channel_id=CHANNEL))
+    await whole.run()
+    assert whole.replaced == [later.rule_id]
+    # Undone, all of it comes back: what the first one kept out, too.
+    assert whole.rule_id is not None
+    await undo(database, whole.rule_id)
+    await archive(database, seen=100)
+    assert await left(database) == {m.message_id for m in ALL} - {2_000}
+
+
+async def test_what_a_rule_contains_needs_no_rule_of_its_own(database: Database) -> None:
+    await archive(database)
+    wide = Forgetting(database, Rule(user_id=7))
+    await wide.run()
+    narrow = Forgetting(database, Rule(user_id=7, before_id=3_000))
+    await narrow.run()
+    assert (narrow.rule_id, narrow.replaced) == (wide.rule_id, [])
+    assert [standing.rule for standing in await rules(database)] == [Rule(user_id=7)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from junkie_cli.cli.app import main
-from junkie_cli.cli.forget import describe
+from junkie_cli.cli.forget import _in_place_of, describe
 from junkie_cli.config import VARIABLES
 from junkie_cli.db.forget import Names
 from junkie_cli.db.reconcile import Rule
@@ -69,3 +69,9 @@ def test_a_rule_in_words() -> None:
         "messages by An\ufffdn (7) in #general (5) and its threads in the guild one (1) before 2015-01-01 00:00 UTC"
     )
     assert describe(Rule(user_id=7), Names()) == "messages by 7 (not known in the archive)"
+
+
+def test_rules_that_were_replaced_in_words() -> None:
+    assert _in_place_of([]) == ""
+    assert _in_place_of([3]) == ", in place of rule 3"
+    assert _in_place_of([3, 4]) == ", in place of rules 3, 4"
