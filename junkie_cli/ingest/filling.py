@@ -17,6 +17,7 @@ from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.writer import Batch, Writer
 from junkie_cli.errors import ChannelForbidden, ChannelNotFound
+from junkie_cli.ingest.absence import is_gone
 from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing
 from junkie_cli.ingest.events import Emit
 from junkie_cli.ingest.in_flight import InFlight
@@ -112,7 +113,8 @@ class Filler:
             await self._places.mark_unreadable(channel_id, error.message)
             raise
         except ChannelNotFound:
-            await self._places.mark_gone(channel_id)
+            if await is_gone(self.discord, channel_id):
+                await self._places.mark_gone(channel_id)
             raise
         await self._places.note_checked([channel_id], draw.at)
 
@@ -129,6 +131,12 @@ class Filler:
         channel_id = self.window.channel_id
         known = (await self._reader.channel_states([channel_id]))[channel_id].last_updated is not None
         try:
+            try:
+                return await self.discord.channel(channel_id)
+            except ChannelNotFound:
+                if not known:
+                    raise
+            # One answer may be wrong, here as anywhere.
             return await self.discord.channel(channel_id)
         except ChannelForbidden as error:
             if known:

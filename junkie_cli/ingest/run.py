@@ -29,6 +29,7 @@ from junkie_cli.errors import (
     JunkieError,
     TooManyInvalidRequests,
 )
+from junkie_cli.ingest.absence import is_gone
 from junkie_cli.ingest.asked import LATE
 from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, Watcher, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
@@ -320,23 +321,11 @@ class Run:
         if isinstance(error, ChannelForbidden):
             await self._places.mark_unreadable(target.channel.channel_id, error.message)
             return Outcome.UNREADABLE
-        if isinstance(error, ChannelNotFound) and await self._is_gone(target.channel):
+        if isinstance(error, ChannelNotFound) and await is_gone(self._tools.discord, target.channel.channel_id):
             await self._places.mark_gone(target.channel.channel_id)
             return Outcome.GONE
         log.debug("%s failed", target.name, exc_info=error, extra={"channel_id": target.channel.channel_id})
         return Outcome.FAILED
-
-    async def _is_gone(self, channel: Channel) -> bool:
-        """Ask for the channel itself: who believes one wrong answer never looks for an archived thread again."""
-        try:
-            await self._tools.discord.channel(channel.channel_id)
-        except ChannelNotFound:
-            return True
-        except FATAL:
-            raise
-        except JunkieError as error:
-            log.debug("whether %s is gone can't be told: %s", channel.name, error.message)
-        return False
 
     def _summary(self, seconds: float, *, interrupted: bool, fatal: str) -> Summary:
         """Add up what became of the channels; what was done in one that did not end is done, too."""

@@ -13,7 +13,7 @@ import pytest
 from junkie_cli.cli.context import Given
 from junkie_cli.client import session
 from junkie_cli.config import Settings
-from junkie_cli.db.reader import Reader
+from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.emulator.entities import ChannelType
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
@@ -50,6 +50,10 @@ class Context(Scene):
 
     def texts(self, channel: int, *, below: int | None = None) -> list[str]:
         return [m["content"] for m in self.control.truth(channel) if below is None or int(m["id"]) < below]
+
+
+async def state(s: Context, channel: int) -> ChannelState:
+    return (await Reader(s.database).channel_states([channel]))[channel]
 
 
 MakeContext = Callable[..., Any]
@@ -155,10 +159,10 @@ async def test_what_nobody_watched_stays_on_record_when_it_is_fresh_again(scene:
             "UPDATE junkie.channel_status SET checked_at = now() - interval '1 hour', unwatched_since = NULL"
         )
         await s.context(s.first_channel)
-        state = (await Reader(s.database).channel_states([s.first_channel]))[s.first_channel]
-        assert state.unwatched_since is not None
-        assert state.checked_at is not None
-        assert state.checked_at - state.unwatched_since > timedelta(minutes=59)
+        stands = await state(s, s.first_channel)
+        assert stands.unwatched_since is not None
+        assert stands.checked_at is not None
+        assert stands.checked_at - stands.unwatched_since > timedelta(minutes=59)
 
 
 class TestWindow:
@@ -321,6 +325,22 @@ class TestRefusals:
             answer = await s.context(channel, max_age=ALWAYS)
             assert (answer.code, current(answer)) == (0, last)
             assert f"channel {channel}" in answer.stderr
+            assert (await state(s, channel)).gone_at is not None
+
+    async def test_one_wrong_404_does_not_make_it_gone(self, scene: MakeContext) -> None:
+        async with scene("2x50") as s:
+            channel = s.first_channel
+            await s.backfill()
+            s.control.post(channel, "the newest")
+            s.control.fault("404", channel_id=channel)
+            answer = await s.context(channel, max_age=ALWAYS)
+            assert (answer.code, f"channel {channel}" in answer.stderr) == (0, True)
+            assert (await state(s, channel)).gone_at is None
+            # Nor does one that is said of the channel itself; what is asked for once more is there.
+            fault = s.control.fault("404", route="channel", channel_id=channel)
+            answer = await s.context(channel, max_age=ALWAYS)
+            assert (answer.code, current(answer), fault.struck) == (0, "the newest", 1)
+            assert (await state(s, channel)).gone_at is None
 
     async def test_an_empty_one(self, scene: MakeContext) -> None:
         async with scene() as s:
