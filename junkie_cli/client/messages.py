@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from junkie_cli.client.answers import Answer, described, read_json, read_throttle
-from junkie_cli.client.payload import parse_page
+from junkie_cli.client.answers import Answer, described, read_throttle
+from junkie_cli.client.pages import parse_page
 from junkie_cli.client.transport import Failed, Line, reason_of
 from junkie_cli.client.windows import Permit, Windows, read_quota
 from junkie_cli.errors import MalformedPage
@@ -46,11 +46,11 @@ class Messages:
                     # What a 429 asks for, the windows and the global limiter know.
                     await tries.refused(answer)
                     continue
-                payloads = self._read(answer)
+                page = _read(request, answer)
             except Failed as failure:
                 await tries.failed(str(failure))
                 continue
-            if (page := _page(request, payloads)) is not None:
+            if page is not None:
                 return page
             malformed += 1
             if malformed >= MALFORMED_ATTEMPTS:
@@ -95,21 +95,13 @@ class Messages:
         elif quota is not None or answer.status < 500:
             self._windows.answered(channel_id, permit, received, quota)
 
-    def _read(self, answer: Answer) -> Any:
-        try:
-            return read_json(answer.body)
-        except ValueError:
-            raise Failed(f"an answer that is no JSON ({described(answer)})") from None
 
-
-def _page(request: PageRequest, payloads: Any) -> Page | None:
+def _read(request: PageRequest, answer: Answer) -> Page | None:
     """Return the parsed answer; None if it is no list of messages. Order and cursors are the planner's business."""
-    if not isinstance(payloads, list) or not all(isinstance(payload, dict) for payload in payloads):
-        return None
     try:
-        return parse_page(request, payloads)
+        return parse_page(request, answer.body)
     except ValueError:
-        return None
+        raise Failed(f"an answer that is no JSON ({described(answer)})") from None
 
 
 def _url(api_url: str, request: PageRequest) -> str:

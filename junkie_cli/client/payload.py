@@ -8,14 +8,13 @@ So hostile or unknown values need no rule of their own: the column gets its neut
 same way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from junkie_cli import snowflake
-from junkie_cli.models import Message, Page, PageRequest, User
+from junkie_cli.models import Message, User
 
 DEFAULTS: Final[dict[str, Any]] = {
     "edited_timestamp": None,
@@ -31,12 +30,6 @@ DEFAULTS: Final[dict[str, Any]] = {
 }
 """What Discord sends of every message and mostly without meaning: dropped where equal, put back on rebuilding."""
 
-_own_values = itemgetter("id", "channel_id", "author", "content", "timestamp", "type")
-_default_values = itemgetter(*DEFAULTS)
-_DEFAULT_VALUES: Final = tuple(DEFAULTS.values())
-_PLAIN_KEYS: Final = len(DEFAULTS) + 6
-_TTS, _EVERYONE, _PINNED, _FLAGS = map(list(DEFAULTS).index, ("tts", "mention_everyone", "pinned", "flags"))
-
 LIVE_ONLY: Final = frozenset({"guild_id", "member", "channel_type"})
 """What the gateway adds to a message and REST does not: never stored, so that both give the same row."""
 
@@ -51,9 +44,8 @@ _CONTENT_KEYS: Final = frozenset(
 
 _AUTHOR_COLUMNS: Final = frozenset({"id", "username", "global_name", "bot"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DISCORD_EPOCH: Final = _EPOCH + timedelta(milliseconds=snowflake.EPOCH_MS)
 _ABSENT: Final = object()
-_INT4: Final = range(-(1 << 31), 1 << 31)
+INT4: Final = range(-(1 << 31), 1 << 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +83,9 @@ def parse_message(payload: Mapping[str, Any], channel_id: int, *, live: bool = F
 
     Raises ValueError for a payload without a usable id, and for nothing else.
     """
-    users: dict[str, _KnownUser] = {}
+    users: dict[str, KnownUser] = {}
     referenced: list[Message] = []
-    message = _parse(payload, channel_id, users, referenced, live=live)
+    message = read_message(payload, channel_id, users, referenced, live=live)
     return Parsed(message, tuple(known.user for known in users.values()), tuple(referenced))
 
 
@@ -104,44 +96,25 @@ def patched(message: Message, partial: Mapping[str, Any]) -> Message:
     return row if "author" in partial else replace(row, author_id=message.author_id, author_name=message.author_name)
 
 
-def parse_page(request: PageRequest, payloads: Iterable[Mapping[str, Any]]) -> Page:
-    """Turn the answer to a request into a `Page`, in the order in which it came.
+class KnownUser(NamedTuple):
+    """An account, and the object that it was read from."""
 
-    Raises ValueError if an element has no usable id.
-    """
-    users: dict[str, _KnownUser] = {}
-    referenced: list[Message] = []
-    channel_id = request.channel_id
-    messages = tuple(
-        [
-            _plain_row(payload, channel_id, users) or _parse(payload, channel_id, users, referenced)
-            for payload in payloads
-        ]
-    )
-    once = {(message.channel_id, message.message_id): message for message in reversed(referenced)}
-    return Page(
-        request,
-        tuple(message.message_id for message in messages),
-        messages,
-        tuple(known.user for known in users.values()),
-        tuple(reversed(once.values())),
-    )
-
-
-class _KnownUser(NamedTuple):
     raw: Mapping[str, Any]
     user: User
 
 
-def _parse(
+def read_message(
     payload: Mapping[str, Any],
     channel_id: int,
-    users: dict[str, _KnownUser],
+    users: dict[str, KnownUser],
     referenced: list[Message],
     *,
     live: bool = False,
 ) -> Message:
-    """Parse one message object; add its author to `users`, by id, and what it refers to to `referenced`."""
+    """Turn a message object into a row; add its author to `users`, by id, and what it refers to to `referenced`.
+
+    Raises ValueError for a payload without a usable id.
+    """
     message = _row(payload, channel_id, users, live=live)
     inner = payload.get("referenced_message")
     # A loop, not a recursion: nesting is the sender's choice.
@@ -151,7 +124,7 @@ def _parse(
     return message
 
 
-def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUser], *, live: bool = False) -> Message:
+def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, KnownUser], *, live: bool = False) -> Message:
     message_id = read_id(payload.get("id"))
     if message_id is None:
         raise ValueError("a message without a usable id")
@@ -162,7 +135,7 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     edited_at = None if edited is None else read_time(edited)
     author = payload.get("author")
     # A webhook's author is no account: each message may bear another name.
-    user = None if payload.get("webhook_id") is not None else _user_of(author, users)
+    user = None if payload.get("webhook_id") is not None else user_of(author, users)
     author_id, author_name = (user.user_id, user.display_name) if user else _names_of(author)
     if live:
         author_name = _nick_of(payload) or author_name
@@ -173,7 +146,7 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     expected["channel_id"] = str(channel_id)
     expected["timestamp"] = _timestamp(message_id)
     expected["content"] = content = content if type(content) is str else ""
-    expected["type"] = kind = kind if type(kind) is int and kind in _INT4 else 0
+    expected["type"] = kind = kind if type(kind) is int and kind in INT4 else 0
     if user is not None:
         expected["author"] = author
     if edited_at is not None:
@@ -195,48 +168,7 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUse
     return Message(channel_id, message_id, author_id, author_name, content, edited_at, kind, reply_to, extra or None)
 
 
-def _plain_row(payload: Mapping[str, Any], channel_id: int, users: dict[str, _KnownUser]) -> Message | None:
-    """Return at little cost the row of a message that needs no more than columns; None always means the long way.
-
-    Most messages are so. The long way finds the same.
-    """
-    if len(payload) != _PLAIN_KEYS:
-        return None
-    try:
-        text_id, place, author, content, posted, kind = _own_values(payload)
-        values = _default_values(payload)
-        message_id = int(text_id)
-    except (KeyError, TypeError, ValueError):
-        return None
-    if (
-        values != _DEFAULT_VALUES
-        # True == 1 and 0 == 0.0, but only one of them is the default.
-        or not values[_TTS] is values[_EVERYONE] is values[_PINNED] is False
-        or type(values[_FLAGS]) is not int
-        or type(content) is not str
-        or type(kind) is not int
-        or kind not in _INT4
-        or text_id != str(message_id)
-        or not 0 < message_id < snowflake.MAX
-        or place != str(channel_id)
-        or not _is_timestamp(posted, message_id)
-        or (user := _user_of(author, users)) is None
-    ):
-        return None
-    return Message(channel_id, message_id, user.user_id, user.global_name or user.username, content, None, kind)
-
-
-def _is_timestamp(text: object, message_id: int) -> bool:
-    """Say whether a text is what `_timestamp` writes; at a whole second it says no."""
-    if type(text) is not str or len(text) != 32 or text[4:20:3] != "--T::." or text[23:] != "000+00:00":
-        return False
-    try:
-        return datetime.fromisoformat(text) == _DISCORD_EPOCH + timedelta(0, 0, 0, message_id >> 22)
-    except ValueError:
-        return False
-
-
-def _user_of(author: object, users: dict[str, _KnownUser]) -> User | None:
+def user_of(author: object, users: dict[str, KnownUser]) -> User | None:
     """Return the account of an author, out of `users` where the same object was read before."""
     if type(author) is not dict:
         return None
@@ -247,7 +179,7 @@ def _user_of(author: object, users: dict[str, _KnownUser]) -> User | None:
         return known.user
     user = user_from_payload(author)
     if user is not None and known is None:
-        users[author["id"]] = _KnownUser(author, user)
+        users[author["id"]] = KnownUser(author, user)
     return user
 
 

@@ -30,11 +30,15 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is read before a request is sent: its `seen`, the database's time, and the archived ids the answer may span."""
+    """What is read before a request is sent: its `seen`, the database's time, and the archived ids the answer may span.
+
+    `spare` are a `seen` each for the requests after it.
+    """
 
     seen: int
     at: datetime
     known: tuple[int, ...]
+    spare: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,12 @@ class Reader:
             states[row[0]] = ChannelState(row[0], coverage_of(row[1]), *row[2:])
         return states
 
-    async def draw(self, channel_id: int, window: Range, *, ascending: bool, most: int) -> Draw:
-        """Draw a `seen` and read up to `most` archived ids of the window, from the end where the answer begins."""
-        row = await self._row(
-            "draw_ascending" if ascending else "draw", channel_id=channel_id, lo=window.lo, hi=window.hi, most=most
-        )
-        return Draw(row[0], row[1], tuple(row[2]))
+    async def draw(self, channel_id: int, window: Range, *, ascending: bool, most: int, spare: int = 0) -> Draw:
+        """Draw a `seen`, and `spare` more, and read up to `most` archived ids of the window, from where the answer begins."""
+        name = "draw_ascending" if ascending else "draw"
+        row = await self._row(name, channel_id=channel_id, lo=window.lo, hi=window.hi, most=most, spare=spare)
+        seen, *rest = sorted((row[0], *row[3]))
+        return Draw(seen, row[1], tuple(row[2]), tuple(rest))
 
     async def channels_with_gaps(self) -> int:
         """Count the channels with holes between what is covered."""

@@ -16,7 +16,7 @@ from junkie_cli.db.reader import Reader
 from junkie_cli.db.writer import Writer, Written, page_batch
 from junkie_cli.errors import ContentIntentMissing, JunkieError
 from junkie_cli.ingest import events
-from junkie_cli.ingest.asked import KNOWN_PER_PAGE, LATE, MOST_KNOWN_PER_PAGE, Asked
+from junkie_cli.ingest.asked import KNOWN_PER_PAGE, LATE, MOST_KNOWN_PER_PAGE, Asked, Draws
 from junkie_cli.ingest.estimate import NOTHING, Left, Outlook
 from junkie_cli.ingest.events import Emit
 from junkie_cli.ingest.in_flight import InFlight
@@ -220,6 +220,7 @@ class _Lane:
         self._asked: Asked | None = None
         self._page: Page | None = None
         self._unwritten: tuple[Page, Asked, Store] | None = None
+        self._draws = Draws(run.tools.reader, run.channel_id, asyncio.get_running_loop().time)
         self._most_known = KNOWN_PER_PAGE
         self._compared = Range(0, 0)
 
@@ -271,7 +272,7 @@ class _Lane:
             self._page = await self._fetch(fetch)
             return self._page.ids
         # What that page brought inside replies is known before the next one is asked for.
-        brought = [m.message_id for m in self._unwritten[0].referenced if m.channel_id == self._run.channel_id]
+        brought = self._brought_by(self._unwritten[0])
 
         async def fetched() -> Page | JunkieError:
             try:
@@ -293,17 +294,17 @@ class _Lane:
             opens = self._tools.discord.opens_window(self._run.channel_id)
             async with self._tools.in_flight.place(first=opens):
                 # Drawn for each attempt, just before it is sent.
-                draw = await self._tools.reader.draw(
-                    self._run.channel_id,
+                draw, known = await self._draws.draw(
                     fetch.window,
                     ascending=fetch.request.after is not None,
                     most=self._most_known,
+                    unwritten=brought,
                 )
                 if self._run.tally.first_asked_at is None:
                     self._run.tally.first_asked_at = draw.at
                 watcher = self._tools.watcher
                 watch = None if watcher is None else watcher.watch(self._run.channel_id)
-                self._asked = Asked(draw, self._most_known, brought, watch)
+                self._asked = Asked(draw, self._most_known, known, watch)
                 yield
 
         discord = self._tools.discord
@@ -315,10 +316,16 @@ class _Lane:
                 break
             # The page spans more archived rows than were read before it: read more, and ask once more.
             self._most_known = MOST_KNOWN_PER_PAGE
-        blank = self._tools.complete and any(map(may_lack_content, page.messages))
+        self._draws.brought(self._brought_by(page))
+        blank = self._tools.complete and any(
+            may_lack_content(message) for message in page.messages if not message.content
+        )
         if blank and not await discord.read_content_intent():
             raise content_intent_missing()
         return page
+
+    def _brought_by(self, page: Page) -> list[int]:
+        return [each.message_id for each in page.referenced if each.channel_id == self._run.channel_id]
 
     async def _write(self) -> None:
         if self._unwritten is None:

@@ -1,5 +1,6 @@
 -- draw --
--- Draw a `seen` and the time before a request is sent, and the archived ids below `hi` that the answer may span, newest first.
+-- Draw a `seen` and the time before a request is sent, the archived ids below `hi` that the answer may span, newest first, and
+-- so many a `seen` more for the requests after it.
 SELECT
     nextval('junkie.seen') AS seen,
     now() AS at,
@@ -8,7 +9,8 @@ SELECT
         WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
         ORDER BY m.message_id DESC
         LIMIT %(most)s
-    ) AS known
+    ) AS known,
+    ARRAY(SELECT nextval('junkie.seen') FROM generate_series(1, %(spare)s)) AS spare
 
 -- draw_ascending --
 -- The same for the archived ids from `lo` upwards, oldest first.
@@ -20,7 +22,8 @@ SELECT
         WHERE m.channel_id = %(channel_id)s AND m.message_id >= %(lo)s AND m.message_id < %(hi)s
         ORDER BY m.message_id
         LIMIT %(most)s
-    ) AS known
+    ) AS known,
+    ARRAY(SELECT nextval('junkie.seen') FROM generate_series(1, %(spare)s)) AS spare
 
 -- channels_with_gaps --
 -- How many channels have holes between what is covered.

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from junkie_cli.client.answers import read_json
-from junkie_cli.client.payload import parse_page, payload_from_message
+from junkie_cli.client.pages import parse_page
+from junkie_cli.client.payload import payload_from_message
 from junkie_cli.db.database import Database
 from junkie_cli.db.rows import message_of
 from junkie_cli.db.text import unescape
@@ -113,8 +114,10 @@ class Archive:
     async def there_and_back(self, payloads: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str, str]]:
         """Store a page and read it again; return each payload that came back otherwise, what it should be and what it is."""
         channel_id = next(channels)
-        originals = read_json(body_of(payloads))
-        page = parse_page(PageRequest(channel_id), originals)
+        body = body_of(payloads)
+        originals = read_json(body)
+        page = parse_page(PageRequest(channel_id), body)
+        assert page is not None
         assert page.ids == tuple(int(payload["id"]) for payload in originals)
         written = await self._writer.write(page_batch(page, seen=1, claim=None))
         assert written.new >= len(originals)

@@ -1,5 +1,6 @@
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junkie_cli import snowflake
-from junkie_cli.client.payload import parse_message, parse_page, payload_from_message
-from junkie_cli.models import PageRequest
+from junkie_cli.client.pages import parse_page
+from junkie_cli.client.payload import Parsed, parse_message, payload_from_message
+from junkie_cli.models import Page, PageRequest
 from tests.normalised import DEFAULTS, normalised, strictly
 
 CHANNEL = 1_190_000_000_000_000_000
@@ -40,8 +42,28 @@ def plain(**changes: Any) -> dict[str, Any]:
     }
 
 
-def there_and_back(payload: dict[str, Any]) -> dict[str, Any]:
+def parse(payload: dict[str, Any]) -> Parsed:
+    """Return what a message is read as; on a page it is read in the same way, though by other code."""
     parsed = parse_message(payload, CHANNEL)
+    page = on_page(payload)
+    assert page.messages == (parsed.message,)
+    assert strictly(page.messages[0].extra) == strictly(parsed.message.extra)
+    assert [type(value) for value in astuple(page.messages[0])] == [type(value) for value in astuple(parsed.message)]
+    assert page.users == parsed.users
+    assert strictly([user.extra for user in page.users]) == strictly([user.extra for user in parsed.users])
+    assert all(message in parsed.referenced for message in page.referenced)
+    return parsed
+
+
+def on_page(*payloads: dict[str, Any]) -> Page:
+    # JSON has no infinity, but numbers that are read as one.
+    page = parse_page(PageRequest(CHANNEL), json.dumps(payloads).encode().replace(b"Infinity", b"1e999"))
+    assert page is not None
+    return page
+
+
+def there_and_back(payload: dict[str, Any]) -> dict[str, Any]:
+    parsed = parse(payload)
     author = next((user for user in parsed.users if user.user_id == parsed.message.author_id), None)
     return payload_from_message(parsed.message, author)
 
@@ -194,9 +216,8 @@ def test_an_author_that_is_no_account_is_kept_whole(author: Any) -> None:
 
 def test_the_same_author_twice_is_read_once_and_told_apart_by_type() -> None:
     bot = {"id": "5", "username": "bob", "global_name": None, "bot": True}
-    page = parse_page(
-        PageRequest(CHANNEL),
-        [plain(id="30", author=bot), plain(id="20", author=dict(bot)), plain(id="10", author={**bot, "bot": 1})],
+    page = on_page(
+        plain(id="30", author=bot), plain(id="20", author=dict(bot)), plain(id="10", author={**bot, "bot": 1})
     )
     assert page.ids == (30, 20, 10)
     assert len(page.users) == 1
@@ -205,7 +226,7 @@ def test_the_same_author_twice_is_read_once_and_told_apart_by_type() -> None:
 
 def test_a_page_gives_each_referenced_message_once() -> None:
     target = plain(id="5")
-    page = parse_page(PageRequest(CHANNEL), [plain(id=str(n), type=19, referenced_message=target) for n in (9, 8, 7)])
+    page = on_page(*[plain(id=str(n), type=19, referenced_message=target) for n in (9, 8, 7)])
     assert [message.message_id for message in page.referenced] == [5]
 
 
@@ -256,7 +277,7 @@ def test_a_timestamp_that_is_not_to_the_letter_the_ids_is_kept(spoil: Callable[[
     payload = plain()
     payload["timestamp"] = spoil(payload["timestamp"])
     assert payload["timestamp"] != plain()["timestamp"]
-    assert parse_message(payload, CHANNEL).message.extra == {"timestamp": payload["timestamp"]}
+    assert parse(payload).message.extra == {"timestamp": payload["timestamp"]}
 
 
 anything = st.recursive(
@@ -290,8 +311,7 @@ payloads = st.builds(
 
 @given(payloads)
 def test_any_object_with_an_id_comes_back(payload: dict[str, Any]) -> None:
-    parsed = parse_message(payload, CHANNEL)
-    message = parsed.message
+    message = parse(payload).message
     assert type(message.content) is str
     assert type(message.author_name) is str
     assert message.type in range(-(2**31), 2**31)
