@@ -57,7 +57,7 @@ def test_an_author_who_is_shown_otherwise_further_down_keeps_both() -> None:
     ],
 )
 def test_what_is_no_json(body: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_page(REQUEST, body)
 
 
