@@ -11,7 +11,10 @@ SELECT
         WHERE w.command = 'serve'
             AND w.live_at > now() - interval '15 seconds'
             AND w.started_at <= s.checked_at
-            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+            AND EXISTS (
+                SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a
+                WHERE a.datid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+            )
     ) AS served,
     EXISTS (SELECT FROM junkie.exclusions) AS ruled,
     EXISTS (SELECT FROM junkie.tombstones AS t WHERE t.channel_id = one.channel_id) AS buried,

@@ -59,7 +59,10 @@ WITH asked AS (
     SELECT %(heard)s OR EXISTS (
         SELECT FROM junkie.workers AS w
         WHERE w.command = 'serve' AND w.live_at > now() - interval '15 seconds'
-            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+            AND EXISTS (
+                SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a
+                WHERE a.datid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+            )
     ) AS live
 )
 UPDATE junkie.channel_status AS s

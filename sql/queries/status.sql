@@ -66,7 +66,10 @@ CROSS JOIN (
     SELECT EXISTS (
         SELECT FROM junkie.workers AS w
         WHERE w.command IN ('serve', 'serve in part') AND w.heartbeat_at > now() - interval '15 seconds'
-            AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+            AND EXISTS (
+                SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a
+                WHERE a.datid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+            )
     ) AS live
 ) AS watched
 
@@ -91,5 +94,8 @@ CROSS JOIN LATERAL (
 SELECT w.command, w.bot_id, w.host, w.pid, w.started_at, w.heartbeat_at, w.progress_at, w.uses_discord
 FROM junkie.workers AS w
 WHERE w.heartbeat_at > now() - interval '15 seconds'
-    AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a)
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_stat_get_activity(w.backend_pid) AS a
+        WHERE a.datid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+    )
 ORDER BY w.started_at, w.worker_id

@@ -15,13 +15,14 @@ SET heartbeat_at = now(),
 WHERE worker_id = %(worker_id)s
 
 -- count_workers --
--- How many live commands share a bot's rate limit. One whose connection is gone is dead, whatever its heartbeat says.
+-- How many live commands share a bot's rate limit. One whose connection is gone is dead, whatever its heartbeat says;
+-- so is one whose process id now serves another database, such as the one that this was copied from.
 SELECT count(*)
 FROM junkie.workers AS w
 WHERE w.bot_id = %(bot_id)s
     AND w.uses_discord
     AND w.heartbeat_at > now() - interval '15 seconds'
-    AND EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+    AND EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid AND a.datname = current_database())
 
 -- remove_worker --
 -- A command ends.
@@ -31,7 +32,7 @@ DELETE FROM junkie.workers WHERE worker_id = %(worker_id)s
 -- Commands that ended without saying so.
 DELETE FROM junkie.workers AS w
 WHERE w.heartbeat_at < now() - interval '15 seconds'
-    OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+    OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid AND a.datname = current_database())
 
 -- try_lock_channel --
 -- Take a channel for this connection, unless another command has it.
