@@ -321,7 +321,7 @@ def _read_token_file(found: dict[str, Any], origins: dict[str, str], order: list
     if found["token"] is not None and order.index(origins["DISCORD_TOKEN"]) <= order.index(where):
         return
     try:
-        text = text_of(path)
+        text = text_of(path, may_wait=where == ENVIRONMENT)
     except OSError as error:
         raise ConfigError(
             f"DISCORD_TOKEN_FILE ({where}): can't read {path}: {error.strerror}",

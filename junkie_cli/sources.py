@@ -6,6 +6,7 @@ machine: a setting that decides that is not taken from a source that is `foreign
 
 import io
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,11 +97,17 @@ def dotenv(folder: Path) -> Source:
     return Source(str(path), folder, found)
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, *, may_wait: bool = False) -> str:
     """Return a file's text, without the mark that some Windows editors put before it.
+
+    A pipe or a device may keep its reader waiting for ever: it is read only where the user named it and so `may_wait`.
 
     Raises OSError, and ValueError with a phrase that goes after the file's name.
     """
+    kind = path.stat().st_mode
+    # /dev/null in its place is how a container hides a file.
+    if not (may_wait or stat.S_ISREG(kind) or stat.S_ISDIR(kind) or path.samefile(os.devnull)):
+        raise ValueError("is a pipe or a device, no file")
     with path.open("rb") as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:

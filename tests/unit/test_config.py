@@ -156,7 +156,9 @@ class TestForeignFolder:
 
     def test_a_token_file_without_an_end(self, folder: Path, home: Path) -> None:
         (folder / ".env").write_text("DISCORD_TOKEN_FILE=/dev/zero\n")
-        assert "is too long to be a file of settings" in refusal(folder, home).message
+        assert "is a pipe or a device" in refusal(folder, home).message
+        endless = refusal(folder, home, DISCORD_TOKEN_FILE="/dev/zero")
+        assert "is too long to be a file of settings" in endless.message
 
 
 def test_env_files_are_read_as_everywhere(folder: Path, home: Path) -> None:
@@ -185,6 +187,20 @@ def test_an_env_file_that_nobody_understands_is_an_error(folder: Path, home: Pat
 
 def test_a_folder_called_env_is_none_of_our_business(folder: Path, home: Path) -> None:
     (folder / ".env").mkdir()
+    assert load(folder, home).concurrency == 4
+
+
+def test_an_env_file_that_is_a_pipe_keeps_nobody_waiting(folder: Path, home: Path) -> None:
+    os.mkfifo(folder / ".env")
+    assert refusal(folder, home).message == f"{folder / '.env'} is a pipe or a device, no file"
+    (folder / ".env").unlink()
+    os.mkfifo(folder / "secret")
+    (folder / ".env").write_text("DISCORD_TOKEN_FILE=secret\n")
+    assert "is a pipe or a device" in refusal(folder, home).message
+
+
+def test_an_env_file_that_is_hidden_is_empty(folder: Path, home: Path) -> None:
+    (folder / ".env").symlink_to(os.devnull)
     assert load(folder, home).concurrency == 4
 
 
@@ -305,6 +321,16 @@ class TestToken:
     def test_stands_in_a_file(self, folder: Path, home: Path, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text(f"{TOKEN}\n")
         settings = load(folder, home, DISCORD_TOKEN_FILE=str(tmp_path / "secret"))
+        assert settings.require_token() == Secret(TOKEN)
+
+    def test_comes_through_a_pipe_that_the_environment_names(self, folder: Path, home: Path) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, TOKEN.encode())
+        os.close(writer)
+        try:
+            settings = load(folder, home, DISCORD_TOKEN_FILE=f"/dev/fd/{reader}")
+        finally:
+            os.close(reader)
         assert settings.require_token() == Secret(TOKEN)
 
     def test_itself_beats_the_file_of_the_same_source(self, folder: Path, home: Path, tmp_path: Path) -> None:
