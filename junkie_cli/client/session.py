@@ -1,9 +1,11 @@
 """The Discord client of one command: login, and everything that can be read over REST.
 
-discord.py's base address is a class attribute; it is set here and nowhere else, so that a process talks to one Discord.
+discord.py's base address is a class attribute; it is set here and nowhere else, so that a process talks to one Discord. So is how it
+reads JSON: as the standard library does, whatever else is installed.
 """
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -153,6 +155,8 @@ async def open_client(
         patience,
     )
     Route.BASE = settings.api_url
+    # orjson, which discord.py takes where it is installed, refuses lone surrogates, and names may hold them.
+    discord.utils._from_json = json.loads  # noqa: SLF001
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     async with AsyncExitStack() as stack:
         bot, me = await _login(line, token, stack)

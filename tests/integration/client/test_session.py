@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import discord
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -53,6 +55,17 @@ async def test_the_bot_is_known_after_login(scenes: Scenes) -> None:
         assert s.discord.me.username == "archivist"
         assert s.discord.application_id
         assert s.discord.content_intent
+
+
+async def test_a_quicker_reader_of_json_beside_us_makes_no_name_unreadable(
+    scenes: Scenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As strict as the one that discord.py takes where it finds it.
+    monkeypatch.setattr(discord.utils, "_from_json", msgspec.json.decode)
+    async with scenes() as s:
+        (guild,) = s.control.world.guilds
+        channel = s.control.add_channel(guild, "lone \ud800 surrogate").id
+        assert (await s.discord.channel(channel)).channel.name == "lone \ud800 surrogate"
 
 
 @pytest.mark.parametrize("limited", [True, False])
