@@ -88,6 +88,7 @@ def _channel(entry: Entry, names: dict[int, str]) -> dict[str, Any]:
         **_left(estimate([Share(standing.left)])),
         "unwatched_since": _time(state.unwatched_since),
         "last_updated": _time(state.last_updated),
+        "checked_at": _time(state.checked_at),
     }
 
 

@@ -164,7 +164,7 @@ class _Columns:
             "Oldest": self._when(None if record.oldest is None else snowflake.to_datetime(record.oldest)),
             "Newest": self._when(None if record.newest is None else snowflake.to_datetime(record.newest)),
             "Edits": self._when(state.unwatched_since),
-            "Updated": self._when(state.last_updated),
+            "Updated": self._when(state.current_at),
         }
 
     def _when(self, moment: datetime | None) -> str:

@@ -154,7 +154,6 @@ def _figure(sort: Sort, entry: Entry | None) -> float:
     if entry is None:
         return 0
     record, standing = entry
-    updated = record.state.last_updated
     match sort:
         case "messages":
             return -record.state.held
@@ -165,4 +164,5 @@ def _figure(sort: Sort, entry: Entry | None) -> float:
         case "newest":
             return -(record.newest or 0)
         case _:
-            return 0 if updated is None else -updated.timestamp()
+            current_at = record.state.current_at
+            return 0 if current_at is None else -current_at.timestamp()

@@ -27,6 +27,11 @@ class ChannelState:
     last_updated: datetime | None = None
     checked_at: datetime | None = None
 
+    @property
+    def current_at(self) -> datetime | None:
+        """When the channel was last looked at, or what is known of it last changed, whichever is later."""
+        return max(filter(None, (self.last_updated, self.checked_at)), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:

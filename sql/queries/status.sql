@@ -39,7 +39,7 @@ SELECT
         s.unwatched_since,
         CASE WHEN NOT watched.live AND NOT isempty(s.covered) THEN coalesce(s.checked_at, s.last_updated) END
     ) AS unwatched_since,
-    s.last_updated,
+    s.last_updated, s.checked_at,
     CASE WHEN s.message_count > 0 THEN (
         SELECT m.message_id FROM junkie.messages AS m
         WHERE m.channel_id = s.channel_id

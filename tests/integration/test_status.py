@@ -132,6 +132,14 @@ class TestChannels:
         assert found["unwatched_since"] == "2024-05-01T00:00:00.000Z"
         assert (await archive.status(fail_on_gaps=True))[0] == 0
 
+    async def test_a_look_that_found_nothing_new_shows(self, archive: Archive) -> None:
+        await archive.channel(covered=(0, 100), held=range(0, 100, 10))
+        await archive.execute(
+            "UPDATE junkie.channel_status SET last_updated = '2024-05-01 10:00Z', checked_at = '2024-06-01 10:00Z'"
+        )
+        found = await archive.one()
+        assert (found["last_updated"], found["checked_at"]) == ("2024-05-01T10:00:00.000Z", "2024-06-01T10:00:00.000Z")
+
     async def test_a_hole_of_one_id(self, archive: Archive) -> None:
         channel_id = await archive.channel(covered=(0, 100), held=range(0, 100, 10))
         hole = channel_id + 5 * STEP + 1

@@ -96,6 +96,7 @@ def test_a_channel() -> None:
         "seconds": {"low": 0.1, "high": 5.0},
         "unwatched_since": "2024-04-28T12:00:00.000Z",
         "last_updated": "2024-05-01T11:55:00.000Z",
+        "checked_at": None,
     }
 
 

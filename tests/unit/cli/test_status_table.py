@@ -190,6 +190,18 @@ def test_what_channels_are_sorted_by(sort: Sort, names: list[str]) -> None:
     assert [line[1] for line in lines] == names
 
 
+def test_a_look_in_vain_counts_as_an_update() -> None:
+    changed, looked = NOW - timedelta(days=3), NOW - timedelta(hours=2)
+    records = [
+        record(7, "looked", (7, at(5) + 1), held=1, last_updated=changed, checked_at=looked),
+        record(8, "changed", (8, at(5) + 1), held=1, last_updated=looked - timedelta(hours=1), checked_at=changed),
+        record(9, "never", last_updated=None),
+    ]
+    lines = [line for line in table(*records, sort="updated") if line.startswith("#")]
+    assert [line.split()[0] for line in lines] == ["#looked", "#changed", "#never"]
+    assert [re.findall(r"(\S+) (?:complete|never fetched)$", line) for line in lines] == [["2h"], ["3h"], ["-"]]
+
+
 def test_threads_of_a_forum_decide_where_it_stands() -> None:
     big = POST._replace(state=ChannelState(POST.channel.channel_id, POST.state.covered, held=10**6))
     lines = table(GENERAL, FORUM, big, sort="messages")
