@@ -160,13 +160,17 @@ class ChannelRun:
         tally = self.tally
         if claim is not None:
             tally.covered = tally.covered.add(claim.lo, claim.hi)
+        fetched = len(page.ids)
+        if fetched and (page.ids[0] in tally.fresh or page.ids[-1] in tally.fresh):
+            # What a page repeats to prove itself counts once.
+            fetched = sum(snowflake not in tally.fresh for snowflake in page.ids)
         if not store.from_empty_page:
             tally.fresh = tally.fresh.add(*compared)
         left = self._outlook.left
         if store.phase is Phase.RECONCILE:
             self._reconciled += 1
         tally.held = written.held.get(self.channel_id, tally.held)
-        tally.fetched += len(page.ids)
+        tally.fetched += fetched
         tally.new += written.new
         tally.edited += written.edited
         tally.deleted += written.deleted
@@ -177,7 +181,7 @@ class ChannelRun:
                 self.channel_id,
                 self.name,
                 phase=store.phase,
-                fetched=len(page.ids),
+                fetched=fetched,
                 new=written.new,
                 edited=written.edited,
                 deleted=written.deleted,

@@ -23,6 +23,8 @@ async def test_estimates_bound_what_a_run_takes(scene: MakeScene) -> None:
             ended = s.ended(began.channel_id)
             last = [page for page in s.of(PageStored) if page.channel_id == began.channel_id][-1]
             assert ended.outcome is Outcome.COMPLETE
+            # Pages repeat messages to prove themselves; each counts once.
+            assert ended.fetched == ended.held, ended.name
             assert began.left.low <= ended.requests, ended.name
             assert last.left == NOTHING, ended.name
             # Discord counts the messages of threads, and of nothing else.
