@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ async def database_killed(s: Stage) -> Started:
 
 async def starting(s: Stage) -> Started:
     """Its modules are being imported: it has not begun."""
-    started = await s.command.start("serve")
+    started = await replace(s.command, afresh=True).start("serve")
     maps = Path(f"/proc/{started.process.pid}/maps")
     while "_ssl" not in maps.read_text():
         await asyncio.sleep(0.001)
