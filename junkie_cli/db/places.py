@@ -91,6 +91,11 @@ class Places:
 
         await self._database.transaction(work)
 
+    async def note_guilds_unwatched(self, guild_ids: Collection[int]) -> None:
+        """Record the same of all channels of these guilds, and of those of which nobody knows the guild."""
+        rows = await self._database.fetch(query("channels_of_guilds"), {"guild_ids": sorted(guild_ids)})
+        await self.note_unwatched([row[0] for row in rows])
+
     async def unlisted(self, guild_id: int, listed: Sequence[int]) -> list[tuple[Channel, str | None]]:
         """Return a guild's channels, no threads, that are not among those that Discord lists, nor known to be gone.
 

@@ -99,6 +99,7 @@ class Mending:
         self._places = Places(database)
         self._unmet: set[int] = set()
         self._failures = 0
+        self._gathered = 0
 
     async def run(self) -> None:
         """Bring what was there before, as soon as something is heard, and meet needs from then on, until cancelled.
@@ -159,6 +160,7 @@ class Mending:
 
         What is listed only then need not be listed again. A guild or a shard that stays away is not waited for.
         """
+        self._gathered = self._watch.sessions
         left, idle, waited = self._unheard, 0.0, 0.0
         while left and idle < GATHER_SECONDS and waited < GATHER_MOST:
             await self._sleep(GATHER_STEP)
@@ -180,7 +182,7 @@ class Mending:
         return Survey(self._needs.guilds.discard)
 
     async def _meet(self) -> None:
-        if self._needs.everything:
+        if self._gathered != self._watch.sessions:
             await self._gather()
         needs = self._needs.take()
         again, self._unmet = self._unmet, set()

@@ -1,8 +1,8 @@
 """Serve: keep the archive true while people talk.
 
 The gateway is opened first and what it tells is taken in from the first moment on. Then REST brings what was there before:
-backfill, then sync. After that REST only mends: all of it after a new session, a guild that came back or whose rights
-changed, a channel whose live range ended (`mending`).
+backfill, then sync. After that REST only mends: a shard's guilds after a new session, a guild that came back or whose
+rights changed, a channel whose live range ended (`mending`).
 """
 
 import asyncio

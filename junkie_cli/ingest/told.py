@@ -24,6 +24,7 @@ class Told:
         self._wake = wake
         self._events: dict[tuple[object, ...], LiveEvent] = {}
         self._missed: set[int] = set()
+        self._missed_guilds: set[int] = set()
         self._missed_any = False
         self._settling = asyncio.Lock()
 
@@ -39,6 +40,11 @@ class Told:
         self._missed.update(channel_ids)
         self._wake()
 
+    def miss_guilds(self, guild_ids: Iterable[int]) -> None:
+        """Take in that events of any channel of these guilds may have been missed."""
+        self._missed_guilds.update(guild_ids)
+        self._wake()
+
     def miss_any(self) -> None:
         """Take in that events of any channel may have been missed."""
         self._missed_any = True
@@ -47,7 +53,7 @@ class Told:
     async def settle(self, places: Places) -> None:
         """Store what waits. Raises DatabaseError; then it is stored by the next call."""
         async with self._settling:
-            while self._missed or self._missed_any:
+            while self._missed or self._missed_guilds or self._missed_any:
                 await self._store_missed(places)
             while self._events:
                 key, event = next(iter(self._events.items()))
@@ -59,12 +65,16 @@ class Told:
                     del self._events[key]
 
     async def _store_missed(self, places: Places) -> None:
-        missed, everywhere = self._missed, self._missed_any
-        self._missed, self._missed_any = set(), False
+        missed, guilds, everywhere = self._missed, self._missed_guilds, self._missed_any
+        self._missed, self._missed_guilds, self._missed_any = set(), set(), False
         try:
-            await places.note_unwatched(None if everywhere else missed)
+            if everywhere or missed:
+                await places.note_unwatched(None if everywhere else missed)
+            if guilds and not everywhere:
+                await places.note_guilds_unwatched(guilds)
         except BaseException:
             self._missed |= missed
+            self._missed_guilds |= guilds
             self._missed_any |= everywhere
             raise
 

@@ -66,12 +66,13 @@ class Watch:
     """Takes the gateway's events in; `take` never waits.
 
     `told` is what was told of places. `newborn` are channels that were made while we listened: nothing of them lies before.
-    `unavailable` are wanted guilds of which nothing is told for a while, with their shards.
+    `sessions` counts those that began. `unavailable` are wanted guilds of which nothing is told for a while, with their shards.
     """
 
     def __init__(self, selection: Selection, live: LiveWriter, needs: Needs, wake: Callable[[], None]) -> None:
         self.needs = needs
         self.skipped = 0
+        self.sessions = 0
         self.newborn: set[int] = set()
         self.unavailable: dict[int, int] = {}
         self.told = Told(self._wants, wake)
@@ -80,6 +81,7 @@ class Watch:
         self._channels: dict[int, FoundChannel] = {}
         self._heard: dict[int, tuple[int, int | None]] = {}
         self._guilds: dict[int, int] = {}
+        self._shards: set[int] = set()
         self._out_of_reach: set[int] = set()
 
     def take(self, event: LiveEvent) -> None:
@@ -134,17 +136,25 @@ class Watch:
 
     def _begin(self, session: SessionBegan) -> None:
         self._end(self._of_shard(session.shard_id))
-        for guild_id in [each for each, shard in self._guilds.items() if shard == session.shard_id]:
-            if guild_id not in session.guild_ids:
-                # Nothing else tells of a bot that was thrown out while there was no session.
-                self._forget(self._of_guild(guild_id))
-                del self._guilds[guild_id]
-        self.told.miss_any()
+        known = {guild_id for guild_id, shard in self._guilds.items() if shard == session.shard_id}
+        for guild_id in known.difference(session.guild_ids):
+            # Nothing else tells of a bot that was thrown out while there was no session.
+            self._forget(self._of_guild(guild_id))
+            del self._guilds[guild_id]
+            self.told.tell(GuildGone(session.shard_id, guild_id, unavailable=False))
         self._out_of_reach.clear()
         of_others = {guild: shard for guild, shard in self.unavailable.items() if shard != session.shard_id}
         awaited = {guild_id: session.shard_id for guild_id in session.guild_ids if self._wants_guild(guild_id)}
         self.unavailable = of_others | awaited
-        self.needs.add(everything=True)
+        if session.shard_id in self._shards and not self._selection.channels:
+            self.told.miss_guilds(known.union(session.guild_ids))
+            self.needs.add(guilds=awaited)
+        else:
+            # Before a shard's first session nobody listened; and a channel that is named may be in no guild.
+            self.told.miss_any()
+            self.needs.add(everything=True)
+        self._shards.add(session.shard_id)
+        self.sessions += 1
 
     # messages
 

@@ -179,6 +179,13 @@ WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s::timestamptz
 WHERE s.channel_id = %(channel_id)s AND (%(since)s::timestamptz IS NULL OR s.unwatched_since < %(since)s::timestamptz)
 
+-- channels_of_guilds --
+-- The channels of these guilds, threads too, and those that are in no guild as far as is known.
+SELECT s.channel_id
+FROM junkie.channel_status AS s
+LEFT JOIN junkie.channels AS c ON c.channel_id = s.channel_id
+WHERE c.guild_id IS NULL OR c.guild_id = ANY(%(guild_ids)s::bigint[])
+
 -- note_unwatched --
 -- Of these channels (NULL: any) events may have been missed: where nothing was missing before, edits and deletions may be
 -- missing since the last that is known.

@@ -1,4 +1,4 @@
-"""Guilds that the bot is not in any more, and what goes with them."""
+"""Guilds as wholes: that the bot is not in one any more, or may have missed something there."""
 
 from datetime import UTC, datetime
 
@@ -53,3 +53,13 @@ async def test_a_guild_that_is_back_is_not_gone(database: Database, places: Plac
     await places.mark_left([])
     await places.store([Guild(2, "back")], [], [], {21: None})
     assert await gone(database) == ({1, 3}, {11, 12, 31})
+
+
+async def test_what_was_missed_in_a_guild_concerns_its_channels_and_those_of_no_guild(
+    database: Database, places: Places
+) -> None:
+    await places.store([], [], [Channel(41, None, None, 1, "a direct message", None)], {41: None})
+    await database.fetch("UPDATE junkie.channel_status SET covered = '{[1,9)}' RETURNING 1")
+    await places.note_guilds_unwatched([1, 3, 9])
+    missed = "SELECT s.channel_id FROM junkie.channel_status AS s WHERE s.unwatched_since IS NOT NULL"
+    assert {row[0] for row in await database.fetch(missed)} == {11, 12, 31, 41}

@@ -65,6 +65,32 @@ async def test_a_new_session_lists_each_guild_once(scene: MakeScene) -> None:
         assert_cheap(s, s.control.counts())
 
 
+async def test_a_new_session_of_one_shard_looks_at_its_guilds_alone(scene: MakeScene) -> None:
+    async with scene("2x20") as s:
+        populate(s, 6)
+        s.control.set_session_starts(shards=2, max_concurrency=2)
+        guilds = s.control.world.guilds
+        own = {guild_id for guild_id in guilds if (guild_id >> 22) % 2 == 1}
+        assert own != set(guilds)
+        async with serving_on(s) as serve:
+            await until(serve._hears_all)
+            s.control.reset_counts()
+            with s.control.silent():
+                for guild_id in own:
+                    channel = min(guilds[guild_id].channels)
+                    s.control.edit(channel, s.control.ids(channel)[0], "edited unheard")
+            s.control.disconnect(forget=True, shard=1)
+            await until(lambda: s.control.sessions().identifies >= 3)
+            await until(lambda: serve.vitals().connected and serve._hears_all())
+            counts = s.control.counts()
+            assert counts.routes["guild"] == len(own)
+            asked = {s.control.world.channel(channel).guild for channel in counts.channels}
+            assert {guild.id for guild in asked if guild is not None} == own
+            await until_true(s)
+            # Of the others nothing was missed, and nothing is said to have been.
+            assert not await s.database.fetch("SELECT FROM junkie.channel_status WHERE unwatched_since IS NOT NULL")
+
+
 async def test_a_guild_that_is_told_of_only_after_it_was_listed_is_listed_again(
     scene: MakeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,9 @@ class Setting:
     async def note_unwatched(self, channel_ids: set[int] | None) -> None:
         self.stored.append(("unwatched", channel_ids))
 
+    async def note_guilds_unwatched(self, guild_ids: set[int]) -> None:
+        self.stored.append(("unwatched guilds", guild_ids))
+
     async def store(self, _guilds: Any, _roles: Any, _channels: Any, reasons: dict[int, str | None]) -> None:
         if self.failures:
             raise self.failures.pop(0)
@@ -157,11 +160,31 @@ def test_the_first_event_of_a_range_asks_rest_for_what_lies_before_it(setting: S
     assert not setting.needs.take().channels
 
 
-def test_a_new_session_and_a_guild_that_is_back_are_mended_whole(setting: Setting) -> None:
-    setting.take(SessionBegan(0))
-    assert setting.needs.take().everything
+def test_a_guild_that_is_back_is_mended_whole(setting: Setting) -> None:
     setting.take(GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
-    assert setting.needs.take().guilds == {GUILD}
+    needs = setting.needs.take()
+    assert (needs.everything, needs.guilds) == (False, {GUILD})
+
+
+async def test_a_new_session_of_a_shard_concerns_its_guilds_alone() -> None:
+    """Before the first one nobody listened to anything; since then the other shards' sessions have told of theirs."""
+    setting = Setting(Selection(exclude=frozenset({8})))
+    for shard_id, guild_ids in ((0, (GUILD, 8)), (1, (9,))):
+        setting.take(SessionBegan(shard_id, guild_ids))
+        assert setting.needs.take().everything
+        assert ("unwatched", None) in await setting.settled()
+    setting.take(SessionBegan(0, (GUILD, 8)))
+    needs = setting.needs.take()
+    assert (needs.everything, needs.guilds) == (False, {GUILD})
+    assert await setting.settled() == [("unwatched guilds", {GUILD, 8})]
+    assert setting.watch.sessions == 3
+
+
+def test_a_channel_that_is_named_may_be_in_no_guild() -> None:
+    setting = Setting(Selection(channels=frozenset({5_000})))
+    for _ in range(2):
+        setting.take(SessionBegan(0, (GUILD,)))
+        assert setting.needs.take().everything
 
 
 def test_a_new_channel_is_fetched_from_its_beginning(setting: Setting) -> None:
@@ -318,7 +341,7 @@ def test_guilds_of_which_nothing_is_told(setting: Setting) -> None:
     assert set(setting.watch.unavailable) == {GUILD}
 
 
-def test_a_new_session_of_a_server_that_was_left_knows_nothing_of_it() -> None:
+async def test_a_new_session_of_a_server_that_was_left_knows_nothing_of_it() -> None:
     """No GUILD_DELETE tells of a bot that was thrown out while no session was: READY names the others."""
     setting = Setting()
     setting.take(SessionBegan(0, (GUILD,)), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
@@ -326,5 +349,6 @@ def test_a_new_session_of_a_server_that_was_left_knows_nothing_of_it() -> None:
     setting.take(SessionBegan(0, ()))
     assert setting.watch.known([CHANNEL]) == []
     assert setting.watch.guild_of(GUILD) is None
+    assert ("left", GUILD) in await setting.settled()
     setting.take(SessionBegan(0, (GUILD,)), GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
     assert [one.channel.channel_id for one in setting.watch.known([CHANNEL])] == [CHANNEL]
