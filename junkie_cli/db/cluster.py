@@ -283,6 +283,9 @@ class Cluster:
         self._rotate_log(who)
         deadline = time.monotonic() + RETRY_PATIENCE
         while True:
+            # One that a command launched that was killed then has got no further, when we looked, than to be a process.
+            if self._ping() != pq.Ping.NO_RESPONSE and (other := self.postmaster()) and self._comes_up(other, wait):
+                return
             self._clear_stale_locks()
             before = self.log.stat().st_size
             unclean = (self.data / "postmaster.pid").exists()
@@ -291,20 +294,23 @@ class Cluster:
                 raise EmbeddedServerError(
                     f"can't run {command[0]}: {complaint(launched.stderr)}", hint=f"see {self.log}"
                 )
-            pid = int(launched.stdout)
-            try:
-                if self._await_start(pid, wait):
-                    return
-            except BaseException:
-                # Nobody would be left to stop it.
-                _end(pid)
-                raise
+            if self._comes_up(int(launched.stdout), wait):
+                return
             # Where there was a server before, its processes may have held the data a moment longer than it lived.
             if not (unclean or (self.data / "postmaster.pid").exists()) or time.monotonic() >= deadline:
                 raise EmbeddedServerError(
                     f"the embedded database did not start: {self._last_words(before)}", hint=f"see {self.log}"
                 )
             wait(0.1)
+
+    def _comes_up(self, pid: int, wait: Wait) -> bool:
+        """Wait as `_await_start` does, and let no server run whose start is given up."""
+        try:
+            return self._await_start(pid, wait)
+        except BaseException:
+            # Nobody would be left to stop it.
+            _end(pid)
+            raise
 
     def _await_start(self, pid: int, wait: Wait) -> bool:
         """Wait until the server takes connections; False if its process ended before that."""

@@ -229,6 +229,27 @@ async def test_a_lock_file_whose_process_id_was_taken_over_stops_no_start(used_h
         other.wait()
 
 
+async def test_a_server_that_a_killed_command_had_just_launched_is_joined(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answered nobody yet when we looked for one, and is there before ours is."""
+    launched: list[int | None] = []
+    clear = Cluster._clear_stale_locks
+
+    def another_is_first(self: Cluster) -> None:
+        clear(self)
+        if not launched:
+            launched.append(None)
+            other = Cluster(used_home)
+            other.start()
+            launched[:] = [other.postmaster()]
+
+    monkeypatch.setattr(Cluster, "_clear_stale_locks", another_is_first)
+    async with embedded_server(used_home) as server:
+        assert launched == [server.cluster.postmaster()]
+    assert cluster_is_stopped(used_home)
+
+
 async def test_a_cancelled_start_leaves_nothing_running(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = asyncio.Event()
     loop = asyncio.get_running_loop()
