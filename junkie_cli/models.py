@@ -31,6 +31,7 @@ class ChannelType:
     MEDIA: Final = 16
 
     THREADS: Final = frozenset({10, 11, 12})
+    THREAD_PARENTS: Final = frozenset({0, 5, 15, 16})
     HOLD_ONLY_THREADS: Final = frozenset({15, 16})
     HOLD_NOTHING: Final = frozenset({4, 14})
 

@@ -25,7 +25,6 @@ AT_ONCE: Final = 8
 """How many lists are read side by side."""
 
 _GUILDS_PER_PAGE: Final = 200
-_PARENTS: Final = frozenset({ChannelType.TEXT, ChannelType.ANNOUNCEMENT, ChannelType.FORUM, ChannelType.MEDIA})
 
 T = TypeVar("T")
 
@@ -252,7 +251,7 @@ class Directory:
         keys = [
             key
             for channel, payload in channels
-            if channel.type in _PARENTS and access(bot, payload).readable
+            if channel.type in ChannelType.THREAD_PARENTS and access(bot, payload).readable
             for key in _lists_of(bot, channel, payload)
         ]
 

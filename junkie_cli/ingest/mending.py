@@ -29,7 +29,7 @@ from junkie_cli.ingest.events import ChannelEnded, Emit, Event, Outcome, Summary
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.ingest.options import RunOptions
 from junkie_cli.ingest.run import Plan, Run, Task
-from junkie_cli.ingest.selection import Found, Target
+from junkie_cli.ingest.selection import Found, Selection, Target
 from junkie_cli.ingest.steps import Goal
 from junkie_cli.ingest.survey import Survey
 from junkie_cli.ingest.sync import SyncOptions, sync
@@ -191,7 +191,9 @@ class Mending:
             await self._live.flush()
             await self._mend(needs, again)
         except BaseException:
-            self._needs.add(everything=needs.everything, guilds=needs.guilds, channels=needs.channels)
+            self._needs.add(
+                everything=needs.everything, guilds=needs.guilds, channels=needs.channels, parents=needs.parents
+            )
             self._unmet |= again
             raise
         if not self._unmet:
@@ -205,22 +207,24 @@ class Mending:
             # What could not even be listed stands for its whole guild.
             (channels if guild_id is None else guilds).add(place_id if guild_id is None else guild_id)
             channels.add(place_id)
+        own = self._options.sync.selection
         if needs.everything:
-            await self._bring(self._options.backfill, self._options.sync)
+            await self._bring(own, self._survey())
         elif guilds:
-            selection = replace(self._options.sync.selection, guilds=frozenset(guilds))
-            await self._bring(
-                replace(self._options.backfill, selection=selection), replace(self._options.sync, selection=selection)
-            )
+            await self._bring(replace(own, guilds=frozenset(guilds)), self._survey())
+        parents = {each for each in needs.parents if self._watch.guild_of(each) not in guilds}
+        if parents and not needs.everything:
+            # It lists their guild, but meets no other need there.
+            await self._bring(replace(own, channels=own.channels or frozenset(parents)), Survey())
         await self._introduce(channels)
         if known := self._watch.known(channels):
             await self._close_gaps(known)
 
-    async def _bring(self, backfill_options: BackfillOptions, sync_options: SyncOptions) -> None:
+    async def _bring(self, selection: Selection, survey: Survey) -> None:
         """Make it true again first; then fetch what was never fetched."""
-        survey = self._survey()
-        await self._do(_sync, replace(sync_options, strict=False), survey)
-        await self._do(backfill, replace(backfill_options, strict=False), survey)
+        own = self._options
+        await self._do(_sync, replace(own.sync, selection=selection, strict=False), survey)
+        await self._do(backfill, replace(own.backfill, selection=selection, strict=False), survey)
 
     async def _do(self, work: Callable[..., Awaitable[object]], options: RunOptions, survey: Survey) -> None:
         await work(

@@ -31,33 +31,46 @@ from junkie_cli.db.reconcile import Key
 from junkie_cli.ingest.live import LiveWriter
 from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.told import Told
-from junkie_cli.models import Channel, FoundChannel
+from junkie_cli.models import Channel, ChannelType, FoundChannel
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Needs:
-    """What REST must mend. `changed` is set when something is added."""
+    """What REST must mend. `changed` is set when something is added.
+
+    The lists of threads of `parents` may hold some that nobody told of.
+    """
 
     everything: bool = False
     guilds: set[int] = field(default_factory=set)
     channels: set[int] = field(default_factory=set)
+    parents: set[int] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, *, everything: bool = False, guilds: Iterable[int] = (), channels: Iterable[int] = ()) -> None:
+    def add(
+        self,
+        *,
+        everything: bool = False,
+        guilds: Iterable[int] = (),
+        channels: Iterable[int] = (),
+        parents: Iterable[int] = (),
+    ) -> None:
         """Add needs."""
         self.everything = self.everything or everything
         self.guilds.update(guilds)
         self.channels.update(channels)
+        self.parents.update(parents)
         self.changed.set()
 
     def take(self) -> "Needs":
         """Return all needs and forget them."""
-        taken = Needs(self.everything, set(self.guilds), set(self.channels))
+        taken = Needs(self.everything, set(self.guilds), set(self.channels), set(self.parents))
         self.everything = False
         self.guilds.clear()
         self.channels.clear()
+        self.parents.clear()
         self.changed.clear()
         return taken
 
@@ -111,6 +124,7 @@ class Watch:
         if found is None:
             self._out_of_reach.add(channel_id)
         else:
+            self._reveal(found)
             self._remember(self._guilds.get(found.channel.guild_id or 0, 0), [found])
 
     def unknown(self, channel_ids: Iterable[int]) -> list[int]:
@@ -215,6 +229,8 @@ class Watch:
                     self.unavailable.pop(guild_id, None)
                     self._guilds.pop(guild_id, None)
             case ChannelSeen(found=found, new=new):
+                if not new:
+                    self._reveal(found)
                 self._remember(event.shard_id, [found])
                 if new and found.channel.holds_messages:
                     self.newborn.add(found.channel.channel_id)
@@ -239,9 +255,19 @@ class Watch:
             self._ask_for(channel_id, event.guild_id)
             return
         if event.access is not None and event.access != known.access:
-            found = self._channels[channel_id] = FoundChannel(known.channel, event.access)
+            found = FoundChannel(known.channel, event.access)
+            self._reveal(found)
+            self._channels[channel_id] = found
             self.told.tell(ChannelSeen(event.shard_id, found, new=False))
         self.needs.add(channels=[channel_id])
+
+    def _reveal(self, found: FoundChannel) -> None:
+        """Have the threads of a channel listed, if it could not be read before: the gateway tells of active ones alone."""
+        channel, known = found.channel, self._channels.get(found.channel.channel_id)
+        if known is not None and known.access.readable:
+            return
+        if found.access.readable and channel.type in ChannelType.THREAD_PARENTS and self._wants_threads(channel):
+            self.needs.add(parents=[channel.channel_id])
 
     def _ask_for(self, channel_id: int, guild_id: int | None) -> None:
         """Have REST introduce a channel, if it may be wanted."""
@@ -298,6 +324,13 @@ class Watch:
     def _wants_guild(self, guild_id: int) -> bool:
         selection = self._selection
         return guild_id not in selection.exclude and (not selection.guilds or guild_id in selection.guilds)
+
+    def _wants_threads(self, parent: Channel) -> bool:
+        """Say whether a thread of that channel may be wanted; it may be one that is named itself."""
+        selection = self._selection
+        if not selection.threads or selection.excludes(parent):
+            return False
+        return parent.guild_id is not None and self._wants_guild(parent.guild_id)
 
     def _wants(self, channel: Channel) -> bool:
         selection = self._selection
