@@ -24,12 +24,17 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """How a shard does. `latency` is that of the last heartbeat, `event_age` the time since the last event, in seconds."""
+    """How a shard does. Times are in seconds.
+
+    `latency` is that of the last heartbeat, `event_age` the time since the last event. What happened more than `silence` ago
+    has been told, or is missed on record; None before the first session.
+    """
 
     shard_id: int
     phase: Phase
     latency: float | None = None
     event_age: float | None = None
+    silence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,14 +113,16 @@ class Shard:
         self._failures = 0
         self._ready_at = math.inf
         self._heard_at: float | None = None
+        self._steady_at: float | None = None
 
     @property
     def state(self) -> ShardState:
         """How the shard does now."""
         websocket = self._client.websocket
         latency = math.inf if websocket is None else websocket.latency
-        age = None if self._heard_at is None else self._means.clock() - self._heard_at
-        return ShardState(self._id, self._phase, latency if math.isfinite(latency) else None, age)
+        now = self._means.clock()
+        age, silence = (None if since is None else now - since for since in (self._heard_at, self._steady_at))
+        return ShardState(self._id, self._phase, latency if math.isfinite(latency) else None, age, silence)
 
     async def run(self) -> NoReturn:
         """Stay connected until cancelled; then say goodbye, which ends the session.
@@ -203,6 +205,7 @@ class Shard:
         """Wait for one frame and take it in."""
         try:
             await websocket.poll_event()
+            self._is_steady()
         except (_Unheard, *_LOST):
             raise
         except _FRAME_ERRORS as error:
@@ -220,8 +223,14 @@ class Shard:
         self._heard_at = self._means.clock()
         if name in {"READY", "RESUMED"}:
             self._phase, self._ready_at = Phase.READY, self._heard_at
+        self._is_steady()
         for event in self._dispatches.read(name, data):
             self._deliver(event)
+
+    def _is_steady(self) -> None:
+        """Note that a frame came: all events before it have come too, since a connection keeps their order."""
+        if self._phase is Phase.READY:
+            self._steady_at = self._means.clock()
 
     def _deliver(self, event: LiveEvent) -> None:
         try:

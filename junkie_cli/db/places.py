@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from junkie_cli.db.database import Database
 from junkie_cli.db.queries import query
@@ -11,6 +11,10 @@ from junkie_cli.models import Channel, ChannelType, Guild, Role
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
+
+LATE_SECONDS: Final = 10.0
+"""How long after something has happened the gateway may tell of it: so much earlier than what was heard last something
+may have been missed."""
 
 
 class Places:
@@ -87,7 +91,7 @@ class Places:
         listed = None if channel_ids is None else sorted(channel_ids)
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(query("note_unwatched"), {"channel_ids": listed})
+            await connection.execute(query("note_unwatched"), {"channel_ids": listed, "late": LATE_SECONDS})
 
         await self._database.transaction(work)
 
@@ -122,12 +126,18 @@ class Places:
         """Say whether the archive knows a guild's name."""
         return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
 
-    async def note_checked(self, channel_ids: Collection[int], at: datetime, *, heard: bool = False) -> None:
+    async def note_checked(self, channel_ids: Collection[int], at: datetime, *, heard_ago: float | None = None) -> None:
         """Record that Discord was asked for the newest messages of channels at that moment, and they are in the archive.
 
-        `heard` says that whatever else happened in them was told, or is on record as missed.
+        Whatever else happened in them until so many seconds ago as `heard_ago` was told and is written, or is on record as
+        missed; None where nobody here listens.
         """
-        parameters = {"channel_ids": sorted(channel_ids), "asked_at": at, "heard": heard}
+        parameters = {
+            "channel_ids": sorted(channel_ids),
+            "asked_at": at,
+            "heard_ago": heard_ago,
+            "late": LATE_SECONDS,
+        }
 
         async def work(connection: "AsyncConnection[Any]") -> None:
             await connection.execute(query("note_checked"), parameters)
@@ -161,11 +171,15 @@ class Places:
 
         await self._database.transaction(work)
 
-    async def note_watched(self, channel_id: int, since: datetime | None) -> None:
-        """Record that no edit or deletion that happened before `since` is missing in a channel; None: none at all."""
+    async def note_watched(self, channel_id: int, since: datetime | None, *, heard_ago: float | None = None) -> None:
+        """Record that no edit or deletion that happened before `since` is missing in a channel.
+
+        None: none at all that happened until so many seconds ago as `heard_ago`, and whoever listens hears of the others.
+        """
+        parameters = {"channel_id": channel_id, "since": since, "heard_ago": None if since is not None else heard_ago}
 
         async def work(connection: "AsyncConnection[Any]") -> None:
-            await connection.execute(query("note_watched"), {"channel_id": channel_id, "since": since})
+            await connection.execute(query("note_watched"), parameters)
 
         await self._database.transaction(work)
 

@@ -18,6 +18,7 @@ from junkie_cli.config import Settings
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db import failures
 from junkie_cli.db.connecting import Connection, FirstConnection, first_connection
+from junkie_cli.db.places import LATE_SECONDS
 from junkie_cli.db.queries import query
 from junkie_cli.db.reader import ChannelState
 from junkie_cli.db.text import unescape
@@ -80,7 +81,7 @@ class Snapshot:
         """Return all of the archive but its messages."""
         ((at, size),) = await self._rows("status_archive")
         guilds = [GuildRecord(row[0], unescape(row[1]), row[2]) for row in await self._rows("status_guilds")]
-        records = [_record(row) for row in await self._rows("status_channels")]
+        records = [_record(row) for row in await self._rows("status_channels", late=LATE_SECONDS)]
         workers = [Worker(*row) for row in await self._rows("status_workers")]
         return Archive(at, size, {guild.guild_id: guild for guild in guilds}, records, workers)
 

@@ -17,6 +17,7 @@ from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db import copies, unshown
 from junkie_cli.db.arrays import integers, texts
 from junkie_cli.db.database import Database
+from junkie_cli.db.places import LATE_SECONDS
 from junkie_cli.db.queries import query
 from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
 from junkie_cli.db.rows import columns_of, keys_of, message_of, user_columns
@@ -179,14 +180,14 @@ class Writer:
             await connection.execute(query("delete_tombstones"), keys_of(decision.taken_back))
         blind = sorted({key.channel_id for key in decision.blind})
         if blind:
-            await connection.execute(query("note_unwatched"), {"channel_ids": blind})
+            await connection.execute(query("note_unwatched"), {"channel_ids": blind, "late": LATE_SECONDS})
         # Before what is deleted: with a message go its copies, in rows that are new too.
         stored = await connection.execute(
             query("store"), _store_columns(draft, decision.new, grown, unless_known=False)
         )
         if opened := [channel_id for channel_id in blind if channel_id in batch.claims]:
             # Where nothing had been covered, nothing could be on record.
-            await connection.execute(query("note_unwatched"), {"channel_ids": opened})
+            await connection.execute(query("note_unwatched"), {"channel_ids": opened, "late": LATE_SECONDS})
         await self._change(connection, decision, deletions)
         if state.unshown:
             assert batch.shown_at is not None

@@ -41,12 +41,16 @@ async def _nothing() -> None:
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits to be written, folded per message; `seen` is drawn when it is. `heard_at` is when the last of it was told."""
+    """What waits to be written, folded per message; `seen` is drawn when it is. `heard_at` is when the last of it was told.
+
+    `breaks` is how often something had been missed in the channels of `claims` when they were made.
+    """
 
     messages: dict[Key, Incoming] = field(default_factory=dict)
     deleted: dict[Key, None] = field(default_factory=dict)
     users: dict[int, User] = field(default_factory=dict)
     claims: dict[int, Coverage] = field(default_factory=dict)
+    breaks: dict[int, tuple[int, int]] = field(default_factory=dict)
     heard_at: float = 0.0
 
     def __bool__(self) -> bool:
@@ -75,6 +79,7 @@ class LiveWriter:
 
     `on_gap` is told of a channel whose range ended in a way that REST must mend. `settle` stores what was told of channels:
     before their messages, since rules of `forget` go by the place, and what was missed counts from the last that was heard.
+    `silence` says how many seconds ago whatever happened had been told for sure.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class LiveWriter:
         settle: Callable[[], Awaitable[object]] = _nothing,
         *,
         capacity: int = CAPACITY,
+        silence: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -96,9 +102,12 @@ class LiveWriter:
         self._on_gap = on_gap
         self._settle = settle
         self._capacity = capacity
+        self._silence = silence
         self._clock = clock
         self._sleep = sleep
         self._pending = _Pending()
+        self._waits_since: float | None = None
+        self._written_since: float | None = None
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
 
@@ -133,7 +142,7 @@ class LiveWriter:
         self._pending.users |= {user.user_id: user for user in users}
         if created and (claim := self.ranges.message(*key)) is not None:
             self._claim(key.channel_id, claim)
-        self._wake.set()
+        self._waits()
 
     def _put(self, key: Key, incoming: Incoming) -> None:
         """Let a whole message, or a copy of it, wait."""
@@ -160,14 +169,14 @@ class LiveWriter:
         else:
             earlier = waiting.patch
             self._pending.messages[key] = replace(waiting, patch=lambda message: patch(earlier(message)))
-        self._wake.set()
+        self._waits()
 
     def deleted(self, keys: Iterable[Key]) -> None:
         """Take in deletions, of any message, archived or not."""
         for key in keys:
             self._pending.messages.pop(key, None)
             self._pending.deleted[key] = None
-        self._wake.set()
+        self._waits()
 
     def watch(self, channel_id: int) -> tuple[int, int] | None:
         """Return a token that changes whenever an event of the channel may have been missed; None if all are."""
@@ -182,12 +191,30 @@ class LiveWriter:
     def _claim(self, channel_id: int, claim: Range) -> None:
         covered = self._pending.claims.get(channel_id, Coverage())
         self._pending.claims[channel_id] = covered.add(claim.lo, claim.hi)
-        self._pending.heard_at = self._clock()
+        self._pending.breaks.setdefault(channel_id, self.ranges.breaks(channel_id))
+        self._pending.heard_at = self._clock() - self._silence()
+
+    async def heard_ago(self) -> float:
+        """Put on record what was missed, and return how many seconds ago all else that had happened is in the archive.
+
+        Raises DatabaseError.
+        """
+        now = self._clock()
+        waiting = [since for since in (self._waits_since, self._written_since) if since is not None]
+        heard_at = min([now - self._silence(), *waiting])
+        await self._settle()
+        return self._clock() - heard_at
 
     def lost(self, channel_id: int) -> None:
         """Take in that an event of a channel was missed."""
         self.ranges.end([channel_id])
         self._on_gap(channel_id)
+
+    def _waits(self) -> None:
+        """Have what was taken in written."""
+        if self._waits_since is None:
+            self._waits_since = self._clock()
+        self._wake.set()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -221,7 +248,9 @@ class LiveWriter:
                 log.warning("%s; %d messages wait", error.message, self.depth)
                 return False
             pending, self._pending = self._pending, _Pending()
+            self._written_since, self._waits_since = self._waits_since, None
             if not pending:
+                self._written_since = None
                 return True
             try:
                 await self._write(pending)
@@ -232,6 +261,11 @@ class LiveWriter:
             except BaseException:
                 self._take_back(pending)
                 raise
+            self._written_since = None
+            for channel_id, breaks in pending.breaks.items():
+                if breaks != self.ranges.breaks(channel_id):
+                    # If nothing was covered there before, what was missed since could not be put on record.
+                    self._on_gap(channel_id)
             return True
 
     async def _write(self, pending: _Pending) -> None:
@@ -268,6 +302,7 @@ class LiveWriter:
     def _take_back(self, pending: _Pending) -> None:
         """Put what was not written under what has come since."""
         since, self._pending = self._pending, pending
+        self._waits_since, self._written_since = self._written_since, None
         for key, incoming in since.messages.items():
             if incoming.patch is None:
                 self._put(key, incoming)
@@ -278,5 +313,6 @@ class LiveWriter:
         for channel_id, covered in since.claims.items():
             before = pending.claims.get(channel_id, Coverage())
             pending.claims[channel_id] = Coverage.of((*before, *covered))
+            pending.breaks.setdefault(channel_id, since.breaks[channel_id])
             pending.heard_at = since.heard_at
-        self._wake.set()
+        self._waits()

@@ -77,8 +77,10 @@ class LiveRanges:
 
     def watch(self, channel_id: int) -> tuple[int, int] | None:
         """Return a token that changes whenever an event of the channel may have been missed; None if it is not watched."""
-        if channel_id not in self._introduced:
-            return None
+        return self.breaks(channel_id) if channel_id in self._introduced else None
+
+    def breaks(self, channel_id: int) -> tuple[int, int]:
+        """Return what changes whenever an event of the channel may have been missed, as far as that is told."""
         return self._all_breaks, self._breaks.get(channel_id, 0)
 
     def end(self, channel_ids: Iterable[int]) -> None:

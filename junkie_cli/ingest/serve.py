@@ -87,6 +87,7 @@ class Serve:
             writer,
             self._missed,
             self._settle,
+            silence=self._silence,
         )
         self._watch = Watch(options.sync.selection, self._live, self._needs, self._told.set)
         self._mending = Mending(
@@ -150,6 +151,10 @@ class Serve:
     def _connecting(self) -> int:
         """Return how many shards are in no session."""
         return sum(shard.phase is not Phase.READY for shard in self.vitals().shards)
+
+    def _silence(self) -> float:
+        """Return how many seconds ago whatever had happened had been told, on every shard that was ever in a session."""
+        return max((shard.silence for shard in self.vitals().shards if shard.silence is not None), default=0.0)
 
     def _missed(self, channel_id: int) -> None:
         self._watch.missed(channel_id)

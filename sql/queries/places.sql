@@ -48,7 +48,9 @@ SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
 -- note_checked --
 -- Discord was asked for the newest messages of these channels at that moment, and the archive has them. Edits and deletions
--- were not asked for: unless all was heard, or a live `serve` hears it, they may be missing since the time before.
+-- were not asked for. Who listens has heard and written all that happened until heard_ago seconds ago. Beside a live `serve`
+-- only that one says how far it has heard: should it miss something, nothing later counts as the last that is known. And
+-- where nobody listens, edits and deletions may be missing since the time before.
 WITH asked AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s
@@ -56,7 +58,7 @@ WITH asked AS (
     ORDER BY s.channel_id
     FOR UPDATE OF s
 ), watched AS (
-    SELECT %(heard)s OR EXISTS (
+    SELECT %(heard_ago)s::double precision IS NOT NULL AS here, EXISTS (
         SELECT FROM junkie.workers AS w
         WHERE w.command = 'serve' AND w.live_at > now() - interval '15 seconds'
             AND EXISTS (
@@ -66,10 +68,16 @@ WITH asked AS (
     ) AS live
 )
 UPDATE junkie.channel_status AS s
-SET checked_at = greatest(s.checked_at, %(asked_at)s),
+SET checked_at = CASE
+        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND watched.live AND NOT watched.here THEN s.checked_at
+        ELSE greatest(
+            s.checked_at,
+            least(%(asked_at)s::timestamptz, now() - make_interval(secs => %(heard_ago)s::double precision))
+        )
+    END,
     unwatched_since = CASE
-        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT watched.live
-            THEN coalesce(s.checked_at, s.last_updated)
+        WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT watched.live AND NOT watched.here
+            THEN coalesce(s.checked_at, s.last_updated) - make_interval(secs => %(late)s)
         ELSE s.unwatched_since
     END
 FROM asked, watched
@@ -175,8 +183,10 @@ WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 
 -- note_watched --
 -- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none is, since
--- all of that time was listened to.
-UPDATE junkie.channel_status AS s SET unwatched_since = %(since)s::timestamptz
+-- all of that time was listened to, and heard until heard_ago seconds ago.
+UPDATE junkie.channel_status AS s
+SET unwatched_since = %(since)s::timestamptz,
+    checked_at = least(s.checked_at, now() - make_interval(secs => %(heard_ago)s::double precision))
 WHERE s.channel_id = %(channel_id)s AND (%(since)s::timestamptz IS NULL OR s.unwatched_since < %(since)s::timestamptz)
 
 -- channels_of_guilds --
@@ -188,7 +198,7 @@ WHERE c.guild_id IS NULL OR c.guild_id = ANY(%(guild_ids)s::bigint[])
 
 -- note_unwatched --
 -- Of these channels (NULL: any) events may have been missed: where nothing was missing before, edits and deletions may be
--- missing since the last that is known.
+-- missing since the last that is known, or some seconds before: what happened then may not have been told yet.
 WITH missed AS (
     SELECT s.channel_id
     FROM junkie.channel_status AS s
@@ -197,6 +207,7 @@ WITH missed AS (
     ORDER BY s.channel_id
     FOR UPDATE OF s
 )
-UPDATE junkie.channel_status AS s SET unwatched_since = coalesce(s.checked_at, s.last_updated)
+UPDATE junkie.channel_status AS s
+SET unwatched_since = coalesce(s.checked_at, s.last_updated) - make_interval(secs => %(late)s)
 FROM missed
 WHERE s.channel_id = missed.channel_id

@@ -34,10 +34,10 @@ SELECT
     coalesce(c.position, 0) AS position, c.archived_at,
     s.covered::text AS covered, coalesce(s.message_count, 0) AS message_count, coalesce(s.is_fully_backfilled, false) AS is_fully_backfilled,
     s.unreadable, s.gone_at,
-    -- Of a serve that was killed nobody has recorded the end.
+    -- Of a serve that was killed nobody has recorded the end, nor what it was about to be told.
     coalesce(
         s.unwatched_since,
-        CASE WHEN NOT watched.live AND NOT isempty(s.covered) THEN coalesce(s.checked_at, s.last_updated) END
+        CASE WHEN NOT watched.live AND NOT isempty(s.covered) THEN coalesce(s.checked_at, s.last_updated) - make_interval(secs => %(late)s) END
     ) AS unwatched_since,
     s.last_updated, s.checked_at,
     CASE WHEN s.message_count > 0 THEN (

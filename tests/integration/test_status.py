@@ -18,7 +18,7 @@ from junkie_cli.config import Settings
 from junkie_cli.coverage import Coverage
 from junkie_cli.db import queries
 from junkie_cli.db.database import Database
-from junkie_cli.db.places import Places
+from junkie_cli.db.places import LATE_SECONDS, Places
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.workers import present
 from junkie_cli.db.writer import Batch, Deletion, Writer
@@ -300,7 +300,7 @@ async def test_it_takes_no_longer_for_more_messages(archive: Archive, database_u
         read: list[dict[str, Any]] = []
         for name in ("status_archive", "status_guilds", "status_channels", "status_workers"):
             explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + sql.SQL(queries.query(name))
-            row = connection.execute(explain).fetchone()
+            row = connection.execute(explain, {"late": LATE_SECONDS}).fetchone()
             assert row is not None
             read += [node for node in nodes(row[0][0]["Plan"]) if GROWING.match(node.get("Relation Name", ""))]
     assert len(read) >= 4
@@ -403,4 +403,4 @@ async def test_a_channel_that_was_watched_is_unwatched_once_nobody_is_alive(arch
         assert (await archive.one())["unwatched_since"] is None
     assert datetime.fromisoformat((await archive.one())["unwatched_since"]) == moment.replace(
         microsecond=moment.microsecond // 1000 * 1000
-    )
+    ) - timedelta(seconds=LATE_SECONDS)

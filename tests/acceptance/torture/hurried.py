@@ -25,6 +25,8 @@ from typing import Any, Final, NoReturn
 
 _PAUSES: Final = {
     "client.starts": {"SPACING": 0.1},
+    # A third of what users have: the walk is to find out if more is missed than what is told this late.
+    "db.places": {"LATE_SECONDS": 3.0},
     "db.workers": {"LOOK_SECONDS": 0.2, "BEAT_SECONDS": 0.6},
     "ingest.live": {"BATCH_SECONDS": 0.02, "RETRY_SECONDS": 0.1},
     "ingest.run": {"BUSY_SECONDS": 0.05, "BUSY_RETRIES": 600},

@@ -1,6 +1,6 @@
 """What must hold of an archive whenever nobody works on it, held against what the emulator knows to be true."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ class Look:
         channels = [channel for channel in control.world.channels.values() if channel.guild and channel.holds_messages]
         states = await Reader(database).channel_states([channel.id for channel in channels])
         tombstones = {(row[0], row[1]): row[2] for row in await database.fetch(_TOMBSTONES)}
-        dropped = {message_id for _, message_id in tombstones}
+        dropped = self._dropped(tombstones)
         for channel in channels:
             truth = control.truth(channel.id)
             true = {int(payload["id"]) for payload in truth}
@@ -75,7 +75,7 @@ class Look:
         control = self._hands.control
         readable = control.readable()
         states = await Reader(self._database).channel_states(readable)
-        dropped = {row[1] for row in await self._database.fetch(_TOMBSTONES)}
+        dropped = self._dropped({(row[0], row[1]): row[2] for row in await self._database.fetch(_TOMBSTONES)})
         for channel_id in readable:
             truth = control.truth(channel_id)
             if not truth:
@@ -90,6 +90,10 @@ class Look:
                     self._say([stale])
             if not states[channel_id].covered.covers(channel_id, int(truth[-1]["id"]) + 1):
                 self.wrong.append(f"channel {channel_id} is not covered whole: {states[channel_id].covered}")
+
+    def _dropped(self, tombstones: Mapping[tuple[int, int], str]) -> set[int]:
+        """Return the messages whose content is dropped, and with it what others repeat of them."""
+        return {message_id for (_, message_id), cause in tombstones.items() if self._purges or cause == "forget"}
 
     def _say(self, wrong: Iterable[str]) -> None:
         self.wrong += list(wrong)[:3]

@@ -1,5 +1,6 @@
 """What the gateway tells, at the emulator."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -51,6 +52,33 @@ async def test_a_session_begins_with_every_guild_whole(scenes: Scenes) -> None:
         assert heard.gateway.is_ready
         assert (state.shard_id, state.phase) == (0, Phase.READY)
         assert state.event_age is not None
+
+
+async def test_silence_counts_from_the_last_word_of_a_session(scenes: Scenes) -> None:
+    """An attempt to connect is no word: what is told only after RESUMED is not heard yet."""
+    async with scenes() as scene, hearing(scene) as heard:
+
+        def silence() -> float:
+            (state,) = heard.gateway.state
+            assert state.silence is not None
+            return state.silence
+
+        async def until_heard() -> None:
+            while silence() >= 1_000:
+                await asyncio.sleep(0.01)
+
+        await scene.time.sleep(1_000)
+        assert silence() >= 1_000
+        scene.control.request_heartbeats()
+        await until_heard()
+        scene.control.gateway_down()
+        refused = scene.control.sessions().refused
+        await scene.time.sleep(1_000)
+        await scene.control.until(lambda sessions: sessions.refused >= refused + 2)
+        assert silence() >= 1_000
+        scene.control.gateway_up()
+        await heard.resumed()
+        await until_heard()
 
 
 async def test_messages(scenes: Scenes) -> None:

@@ -13,7 +13,7 @@ import pytest
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.connecting import Connection
 from junkie_cli.db.database import Database
-from junkie_cli.db.places import Places
+from junkie_cli.db.places import LATE_SECONDS, Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.rows import message_of
@@ -22,6 +22,7 @@ from junkie_cli.errors import JunkieError
 from junkie_cli.models import Channel, Guild, Message, Page, PageRequest, User
 
 CHANNEL = 1_000
+LATE = timedelta(seconds=LATE_SECONDS)
 
 
 def message(message_id: int, content: str = "hello", **changes: Any) -> Message:
@@ -109,10 +110,51 @@ async def test_a_channel_is_unwatched_since_it_was_last_checked(database: Databa
     now = await places.now()
     await places.note_checked([CHANNEL], now)
     state = (await reader.channel_states([CHANNEL]))[CHANNEL]
-    assert (state.unwatched_since, state.checked_at) == (checked_at, now)
+    assert checked_at is not None
+    assert (state.unwatched_since, state.checked_at) == (checked_at - LATE, now)
     await places.note_watched(CHANNEL, None)
     await places.note_unwatched()
-    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since == now
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since == now - LATE
+
+
+async def test_what_was_heard_ends_with_the_last_that_was_told(database: Database) -> None:
+    """Whoever listens to a connection that is dead without knowing so has not heard what it takes to be quiet."""
+    places, reader = Places(database), Reader(database)
+    await Writer(database).write(
+        page_batch(page(message(1_500)), seen=3, claim=Range(CHANNEL, 2_000), asked_at=await places.now())
+    )
+    now = await places.now()
+    await places.note_checked([CHANNEL], now, heard_ago=60.0)
+    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
+    assert checked_at is not None
+    assert timedelta(seconds=30) < now - checked_at <= timedelta(seconds=60)
+    # Another command has checked it since; but what it did not ask for was to be heard.
+    await places.note_checked([CHANNEL], now)
+    await places.note_watched(CHANNEL, None, heard_ago=60.0)
+    await places.note_unwatched([CHANNEL])
+    state = (await reader.channel_states([CHANNEL]))[CHANNEL]
+    assert state.unwatched_since is not None
+    assert timedelta(seconds=30) < now - state.unwatched_since <= timedelta(seconds=60) + LATE
+
+
+async def test_beside_a_live_serve_nobody_else_says_how_far_all_is_known(database: Database) -> None:
+    """Should the serve have missed something before, it finds out later, and then counts from the last that it heard."""
+    places, reader = Places(database), Reader(database)
+    told = {CHANNEL: Coverage.of([(1_500, 1_501)])}
+    await Writer(database).write(Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_ago=60.0))
+    before = (await reader.channel_states([CHANNEL]))[CHANNEL]
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO junkie.workers (command, bot_id, host, pid, backend_pid, live_at)"
+            " VALUES ('serve', 1, 'here', 1, pg_backend_pid(), now())"
+        )
+        await connection.commit()
+        await places.note_checked([CHANNEL], await places.now())
+    state = (await reader.channel_states([CHANNEL]))[CHANNEL]
+    assert (state.checked_at, state.unwatched_since) == (before.checked_at, None)
+    await places.note_unwatched()
+    assert before.checked_at is not None
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since == before.checked_at - LATE
 
 
 async def test_a_page_without_a_claim_grants_no_coverage(database: Database) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.database import Database
+from junkie_cli.db.places import LATE_SECONDS, Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Key
 from junkie_cli.db.writer import Batch, Deletion, Writer, Written, page_batch
@@ -159,7 +161,7 @@ async def test_a_message_that_can_not_be_written_ends_the_range_and_costs_no_oth
     await live.flush()
     assert set(await setting.rows()) == {1_100, 1_300}
     assert not await setting.covered()
-    assert setting.gaps == [CHANNEL]
+    assert set(setting.gaps) == {CHANNEL}
     live.message(message(1_400), created=True)
     await live.flush()
     assert await setting.covered() == Coverage.of([(1_400, 1_401)])
@@ -192,8 +194,10 @@ async def test_a_patch_that_a_page_in_flight_comes_too_late_for_is_on_record_as_
     await Writer(database).write(page_batch(page, seen=draw.seen, claim=Range(1_000, 1_300), asked_at=draw.at))
     assert (await setting.rows())[1_200] == "old"
     # Since before what was told together with it, and no range goes on past it.
-    assert (await Reader(database).channel_states([CHANNEL]))[CHANNEL].unwatched_since == state.checked_at
-    assert (setting.gaps, live.ranges.is_open(CHANNEL)) == ([CHANNEL], False)
+    assert (await Reader(database).channel_states([CHANNEL]))[CHANNEL].unwatched_since == state.checked_at - timedelta(
+        seconds=LATE_SECONDS
+    )
+    assert (set(setting.gaps), live.ranges.is_open(CHANNEL)) == ({CHANNEL}, False)
 
 
 async def test_what_is_missed_in_a_channel_just_as_it_is_first_heard_is_on_record(setting: Setting) -> None:
@@ -204,6 +208,25 @@ async def test_what_is_missed_in_a_channel_just_as_it_is_first_heard_is_on_recor
     state = (await Reader(setting.database).channel_states([CHANNEL]))[CHANNEL]
     assert await setting.covered() == Coverage.of([(1_300, 1_301)])
     assert state.unwatched_since is not None
+
+
+async def test_what_is_missed_before_the_first_that_was_heard_is_written_is_on_record(database: Database) -> None:
+    """As long as nothing is covered, there is nothing of which something could be missing."""
+    missed: set[int] = set()
+
+    async def settle() -> None:
+        await Places(database).note_unwatched(missed)
+        missed.clear()
+
+    live = LiveWriter(Reader(database), Writer(database), missed.add, settle)
+    live.message(message(1_300), created=True)
+    live.ranges.end([CHANNEL])
+    missed.add(CHANNEL)
+    await live.flush()
+    live.message(message(1_400), created=True)
+    await live.flush()
+    assert (await Reader(database).channel_states([CHANNEL]))[CHANNEL].unwatched_since is not None
+    assert not missed
 
 
 @pytest.mark.parametrize("cause", ["event", "forget"])
@@ -217,6 +240,65 @@ async def test_a_patch_of_a_message_that_is_gone_for_good_is_no_miss(
     await live.flush()
     assert (await Reader(setting.database).channel_states([CHANNEL]))[CHANNEL].unwatched_since is None
     assert setting.gaps == []
+
+
+async def test_how_long_ago_all_was_heard_counts_from_the_oldest_that_waits_and_from_the_last_word(
+    database: Database,
+) -> None:
+    now, silence = 100.0, 0.0
+    order: list[str] = []
+
+    async def settle() -> None:
+        order.append("settled")
+
+    writer = Unreliable(Writer(database))
+    live = LiveWriter(
+        Reader(database),
+        writer,  # type: ignore[arg-type]
+        lambda _channel_id: None,
+        settle,
+        silence=lambda: silence,
+        clock=lambda: now,
+        sleep=lambda _seconds: asyncio.sleep(0),
+    )
+    assert await live.heard_ago() == 0
+    assert order == ["settled"]
+    silence = 40.0
+    assert await live.heard_ago() == 40
+    live.deleted([key(1_100)])
+    now = 150.0
+    live.deleted([key(1_200)])
+    assert await live.heard_ago() == 50
+    # What could not be written still waits, under what has come since.
+    writer.failures = [DatabaseUnavailable("away")]
+    assert not await live._write_once()
+    live.deleted([key(1_300)])
+    now = 160.0
+    assert await live.heard_ago() == 60
+    during: list[float] = []
+
+    def meanwhile() -> None:
+        waiting = [since for since in (live._waits_since, live._written_since) if since is not None]
+        during.extend(waiting)
+
+    writer.on_write = meanwhile
+    await live.flush()
+    assert during == [100.0]
+    assert await live.heard_ago() == 40
+
+
+async def test_a_range_that_a_page_joins_is_heard_until_the_last_word(database: Database) -> None:
+    live = LiveWriter(Reader(database), Writer(database), lambda _channel_id: None, silence=lambda: 40.0)
+    live.ranges.introduce(CHANNEL)
+    watch = live.watch(CHANNEL)
+    assert watch is not None
+    live.ranges.message(CHANNEL, 1_200)
+    live.joined(CHANNEL, 1_150, watch)
+    before = (await database.fetch("SELECT clock_timestamp()"))[0][0]
+    await live.flush()
+    checked_at = (await Reader(database).channel_states([CHANNEL]))[CHANNEL].checked_at
+    assert checked_at is not None
+    assert checked_at < before - timedelta(seconds=30)
 
 
 async def test_what_waits_is_written_when_it_is_stopped(setting: Setting) -> None:

@@ -1,11 +1,13 @@
 """What a serve does about what it could not hear; each ends in "the archive equals the truth", where anything may."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from junkie_cli.db.forget import Forgetting
+from junkie_cli.db.places import LATE_SECONDS
 from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.reconcile import Rule
 from junkie_cli.emulator.permissions import Right
@@ -19,6 +21,8 @@ from tests.integration.ingest.serving import at_rest, serving_on, until, until_h
 from tests.truth import archived, assert_claims_hold, coverage
 
 pytestmark = pytest.mark.usefixtures("no_long_waits")
+
+LATE = timedelta(seconds=LATE_SECONDS)
 
 
 async def state(s: Scene, channel_id: int) -> ChannelState:
@@ -77,7 +81,9 @@ async def test_a_channel_that_was_compared_while_it_was_heard_has_missed_nothing
         assert (await state(s, channel)).unwatched_since is None
         s.control.post(channel, "heard")
         await until_true(s)
-        before = (await state(s, channel)).checked_at
+        checked_at = (await state(s, channel)).checked_at
+        assert checked_at is not None
+        before = checked_at - LATE
         s.control.revoke(channel, Right.VIEW_CHANNEL)
         for _ in range(100):
             if (await state(s, channel)).unwatched_since == before:
@@ -201,6 +207,24 @@ async def test_a_channel_that_can_be_read_again_is_archived_whole_and_called_rea
                     break
                 await asyncio.sleep(0.05)
             assert (await state(s, channel)).unreadable is None
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_archived_threads_of_a_channel_that_can_be_read_again_are_found(scene: MakeScene, *, named: bool) -> None:
+    """The gateway tells of none of them."""
+    async with scene("2x20") as s:
+        channel, other = s.control.readable()[:2]
+        thread = s.control.add_thread(channel, "a thread").id
+        s.control.post(thread, "long ago")
+        s.control.archive(thread)
+        s.control.revoke(channel, Right.READ_MESSAGE_HISTORY)
+        async with serving_on(s, Selection(channels=frozenset({other, thread})) if named else Selection()) as serve:
+            await at_rest(serve)
+            assert await archived(s.database, thread) == {}
+            s.control.grant(channel, Right.READ_MESSAGE_HISTORY)
+            await until_held(s, thread, *s.control.ids(thread))
+            await at_rest(serve)
+            assert bool(await archived(s.database, channel)) is not named
 
 
 async def test_a_guild_that_is_new_is_archived_whole(scene: MakeScene) -> None:
@@ -336,4 +360,5 @@ async def test_once_it_has_ended_nobody_watches(scene: MakeScene) -> None:
             watched = await state(s, channel)
         ended = await state(s, channel)
         assert watched.unwatched_since is None
-        assert ended.unwatched_since == watched.checked_at is not None
+        assert watched.checked_at is not None
+        assert ended.unwatched_since == watched.checked_at - LATE
