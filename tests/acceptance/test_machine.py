@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from junkie_cli.config import Settings
-from junkie_cli.db import embedded
 from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.database import Database, open_database
 from junkie_cli.emulator.generator import generate
@@ -21,6 +19,7 @@ from junkie_cli.emulator.limits import Limits
 from junkie_cli.emulator.server import Emulator, running
 from tests import postgres
 from tests.command import Done, junkie
+from tests.disks import own_disk
 from tests.truth import assert_claims_hold, assert_equals_truth
 
 NOBODY = 65534
@@ -35,25 +34,8 @@ async def emulator() -> AsyncIterator[Emulator]:
 @pytest.fixture
 def mount(junkie_home: Path) -> Iterator[Callable[[str], Path]]:
     """Give a home on a disk of its own with these options; called again, they are changed."""
-    mounted = False
-
-    def change(options: str) -> Path:
-        nonlocal mounted
-        given = options + (",remount" if mounted else "")
-        command = ["mount", "-t", "tmpfs", "-o", given, "tmpfs", str(junkie_home)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            pytest.skip(f"no disk can be mounted here: {answer.stderr.strip()}")
-        mounted = True
-        return junkie_home
-
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk, and only Linux has such")
-    yield change
-    if mounted:
-        change("size=200m,rw")
-        embedded.stop(junkie_home, force=True)
-        subprocess.run(["umount", str(junkie_home)], check=True)
+    with own_disk(junkie_home) as change:
+        yield change
 
 
 def environ(emulator: Emulator, home: Path) -> dict[str, str]:

@@ -25,6 +25,7 @@ from junkie_cli.db.processes import is_running
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
+from tests.disks import own_disk
 
 # A command: joins, says so, and leaves when its standard input ends.
 COMMAND = """
@@ -415,26 +416,8 @@ def test_a_disk_that_takes_no_more(junkie_home: Path) -> None:
 @pytest.fixture
 def small_disk(junkie_home: Path) -> Iterator[Callable[[int], Path]]:
     """Give a home on a disk of its own, of so many MB; called again, the disk is made that large."""
-    mounted = False
-
-    def sized(megabytes: int) -> Path:
-        nonlocal mounted
-        options = f"size={megabytes}m,mode=711" + (",remount" if mounted else "")
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(junkie_home)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            pytest.skip(f"no disk can be mounted here: {answer.stderr.strip()}")
-        mounted = True
-        return junkie_home
-
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk, and only Linux has such")
-    try:
-        yield sized
-    finally:
-        if mounted:
-            embedded.stop(junkie_home, force=True)
-            subprocess.run(["umount", str(junkie_home)], check=True)
+    with own_disk(junkie_home) as change:
+        yield lambda megabytes: change(f"size={megabytes}m,mode=711")
 
 
 # One of them is full during initdb, one when junkie's database is made, one when the server starts.
