@@ -29,7 +29,7 @@ class ChannelState:
 
     @property
     def current_at(self) -> datetime | None:
-        """When the channel was last looked at, or what is known of it last changed, whichever is later."""
+        """Until when new messages are known, or when what is known of the channel last changed, whichever is later."""
         return max(filter(None, (self.last_updated, self.checked_at)), default=None)
 
 
