@@ -3,7 +3,8 @@
 Invariants:
 - Newer wins by `seen`: a database sequence drawn before a request is sent, and for events when their batch is written.
   `edited_at` is no version, since embeds, pins and polls change without it. An unchanged row keeps its older `seen`, so
-  that reconciling an unchanged channel writes nothing.
+  that reconciling an unchanged channel writes nothing; but not where an event told of it: what it was like in between, a
+  page in flight may show.
 - A tombstone of cause `event` or `forget` is final. One of cause `inferred` yields to a page that was asked for later
   and shows the message.
 - Text is blanked only by a newer edit, never by a page that may lack the content intent.
@@ -127,6 +128,7 @@ class Decision:
     one edited. `taken_back` are inferred tombstones to remove; `kept_out` counts what a tombstone or rule refused, and
     `ruled_out` are those of a rule; `stale` counts what something newer had already replaced. `blind` are messages that
     changed and that the archive lacks: the change is lost, and a page that was asked for before it may still bring them.
+    `confirmed` are rows that an event told of as they are.
     """
 
     new: list[Incoming] = field(default_factory=list)
@@ -137,6 +139,7 @@ class Decision:
     ruled_out: list[Incoming] = field(default_factory=list)
     stale: int = 0
     blind: list[Key] = field(default_factory=list)
+    confirmed: list[Incoming] = field(default_factory=list)
 
 
 def fold(batch: Iterable[Incoming]) -> dict[Key, Incoming]:
@@ -200,6 +203,8 @@ def _compare(decision: Decision, old: Stored | None, incoming: Incoming) -> None
     elif not same((merged := merge(old, incoming)).message, old.message) or old.mark <= ADOPTED:
         decision.edited.append((merged, old))
         decision.completed += old.mark <= ADOPTED
+    elif incoming.live and not incoming.partial:
+        decision.confirmed.append(merged)
 
 
 def merge(old: Stored, incoming: Incoming) -> Incoming:

@@ -214,7 +214,7 @@ class Writer:
     async def _change(
         self, connection: "AsyncConnection[Any]", decision: Decision, deletions: Sequence[Deletion]
     ) -> None:
-        changed = [incoming for incoming, _ in decision.edited]
+        changed = [*(incoming for incoming, _ in decision.edited), *decision.confirmed]
         replaced = [incoming for incoming, old in decision.edited if old.mark > ADOPTED]
         if replaced and self._keep_revisions:
             seens = {"seens": integers(incoming.seen for incoming in replaced)}

@@ -178,6 +178,23 @@ async def test_a_deleted_message_stays_deleted_and_a_newer_text_wins_over_a_page
     assert await setting.rows() == {1_200: "edited"}
 
 
+async def test_what_a_page_in_flight_shows_of_a_change_that_was_undone_meanwhile_is_old(setting: Setting) -> None:
+    """Pins and previews leave no time of an edit; told together, they come to nothing."""
+    live, database = setting.live, setting.database
+    live.message(message(1_100), created=True)
+    await live.flush()
+    draw = await Reader(database).draw(CHANNEL, Range(1_000, 1_300), ascending=False, most=10)
+    pinned = message(1_100, extra={"pinned": True})
+    live.message(pinned, created=False)
+    live.message(message(1_100), created=False)
+    await live.flush()
+    assert live.written.edited == 0
+    await Writer(database).write(
+        page_batch(Page(PageRequest(CHANNEL, before=1_300), (1_100,), (pinned,)), seen=draw.seen, claim=None)
+    )
+    assert (await archived(database, CHANNEL))[1_100] == message(1_100)
+
+
 async def test_a_patch_that_a_page_in_flight_comes_too_late_for_is_on_record_as_missed(setting: Setting) -> None:
     """The page was asked for before the message changed, and is written after what told so found nothing to change."""
     live, database = setting.live, setting.database
