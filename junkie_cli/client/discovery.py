@@ -141,15 +141,21 @@ class Directory:
         return GuildListing(inventory, bot, tuple(shown_channels))
 
     async def with_threads(
-        self, listing: GuildListing, cursors: Mapping[ListKey, datetime] | None = None
+        self,
+        listing: GuildListing,
+        cursors: Mapping[ListKey, datetime] | None = None,
+        *,
+        wanted: Callable[[Channel], bool] = lambda _: True,
     ) -> GuildInventory:
-        """Add a guild's threads. A list of `cursors` is walked only down to the threads archived at that moment.
+        """Add a guild's threads: the active ones, and the archived ones of `wanted` channels.
+
+        A list of `cursors` is walked only down to the threads archived at that moment.
 
         Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more.
         """
         inventory, bot = listing.inventory, listing.standing
         found = _Threads()
-        await self._threads(bot, listing.shown, found, cursors or {})
+        await self._threads(bot, [shown for shown in listing.shown if wanted(shown[0])], found, cursors or {})
         parents = {channel.channel_id: payload for channel, payload in listing.shown}
         threads: list[FoundChannel] = []
         for thread_id, payload in found.found.items():

@@ -108,10 +108,14 @@ class DiscordClient:
         return await self._directory.listing(guild)
 
     async def with_threads(
-        self, listing: GuildListing, cursors: Mapping[ListKey, datetime] | None = None
+        self,
+        listing: GuildListing,
+        cursors: Mapping[ListKey, datetime] | None = None,
+        *,
+        wanted: Callable[[Channel], bool] = lambda _: True,
     ) -> GuildInventory:
         """Add a guild's threads; see `Directory.with_threads`."""
-        return await self._directory.with_threads(listing, cursors)
+        return await self._directory.with_threads(listing, cursors, wanted=wanted)
 
     async def channel(self, channel_id: int) -> FoundChannel:
         """Return a channel, thread or DM by its id. Raises ChannelNotFound, ChannelForbidden."""

@@ -83,6 +83,10 @@ class Selection:
                 wanted |= {found[-1][1]}
         return _added(replace(self, named=()), found)
 
+    def wants_threads_of(self, parent: Channel) -> bool:
+        """Say whether threads of a channel may be wanted that are not wanted by their own ids."""
+        return (not self.channels or parent.channel_id in self.channels) and not self.excludes(parent)
+
     def excludes(self, channel: Channel, category_id: int | None = None) -> bool:
         """Say whether the channel, its parent, its category or its guild is left out."""
         return not self.exclude.isdisjoint({channel.channel_id, channel.parent_id, channel.guild_id, category_id})
@@ -210,7 +214,9 @@ async def _threads(
     async def one(listing: "GuildListing") -> None:
         guild = listing.inventory.guild
         try:
-            inventories[guild.guild_id] = await discord.with_threads(listing, cursors)
+            inventories[guild.guild_id] = await discord.with_threads(
+                listing, cursors, wanted=selection.wants_threads_of
+            )
         except ChannelError as error:
             whole.unlisted.append(_not_listed(guild, error))
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from junkie_cli import snowflake
+from junkie_cli.ingest.selection import Selection
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import Scene
 from tests.truth import archived, assert_equals_truth
@@ -96,3 +97,22 @@ async def test_archived_threads_come_back_with_a_guild_that_comes_back(scene: Ma
         s.control.add_bot(guild.id)
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())
+
+
+async def test_only_lists_of_wanted_channels_are_walked(scene: MakeScene) -> None:
+    async with scene("5x10") as s:
+        (thread,) = archive_threads(s, 1)
+        chosen, *others = sorted(s.control.readable())[:2]
+        assert chosen == s.first_channel
+
+        async def walked(selection: Selection) -> int:
+            s.control.reset_counts()
+            await s.backfill(selection=selection)
+            return list_requests(s)
+
+        assert await walked(Selection.read(channels=[str(chosen)])) == 2
+        assert set(await archived(s.database, thread)) == set(s.control.ids(thread))
+        # What is named by its own id needs no list.
+        assert await walked(Selection.read(channels=[str(thread)])) == 0
+        assert await walked(Selection.read(exclude=[str(other) for other in others])) == 2 * 4
+        assert await walked(Selection.read()) == 2 * 5
