@@ -30,6 +30,8 @@ def install_for_development(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the whole suite; linters, types and import contracts are tests too. Arguments go to pytest."""
     install_for_development(session)
+    # What was compiled once need not be compiled by each worker, and each command.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     # Work that finishes early takes over from one that does not: linters and the wheel's test last longest.
     session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--durations=10", *session.posargs)
 

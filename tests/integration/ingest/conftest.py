@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from junkie_cli.client import starts
 from junkie_cli.db.database import Database
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
@@ -28,7 +29,8 @@ def scene(database: Database, make_settings: MakeSettings) -> MakeScene:
 
 @pytest.fixture
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Needs are gathered and retried in moments, as nothing here takes longer."""
+    """Needs are gathered and retried in moments, as nothing here takes longer, and sessions follow each other at once."""
     monkeypatch.setattr(mending, "SETTLE_SECONDS", 0.05)
     monkeypatch.setattr(mending, "RETRY_SECONDS", 0.2)
     monkeypatch.setattr(serve, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(starts, "SPACING", 0.05)

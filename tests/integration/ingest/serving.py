@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,13 @@ from tests.integration.ingest.scene import PATIENCE, Scene
 from tests.truth import archived, assert_equals_truth
 
 
+class Hasty(random.Random):
+    """Draws how long is waited before a new session: Discord's one to five seconds are for many bots at once."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return super().uniform(a, b) / 50
+
+
 @asynccontextmanager
 async def serving_on(s: Scene, selection: Selection | None = None) -> AsyncIterator[Serve]:
     """Run a serve, from its first complete archive on."""
@@ -29,7 +37,7 @@ async def serving_on(s: Scene, selection: Selection | None = None) -> AsyncItera
     ):
         serve = Serve(options, discord, s.database, presence, s.events.append)
         running = asyncio.create_task(
-            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=PATIENCE))
+            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=PATIENCE, rng=Hasty()))
         )
         try:
             await until(lambda: serve.vitals().connected and not serve.vitals().mending, running)
