@@ -14,6 +14,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
 
 DATABASE_TESTS = ("tests/integration/db", "tests/integration/ingest")
+LONG_TESTS = ("tests/integration/db/test_adopt.py", "tests/integration/test_any_payload.py")
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -50,6 +51,14 @@ def rights(session: nox.Session) -> None:
     install_for_development(session)
     session.env["JUNKIE_TEST_ROLE"] = "writer"
     session.run("pytest", "--numprocesses=auto", *(session.posargs or DATABASE_TESTS))
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """Run what the suite runs with fewer examples and rows once more, with all that a patient machine has time for."""
+    install_for_development(session)
+    session.env["JUNKIE_TEST_LONG"] = "1"
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *(session.posargs or LONG_TESTS))
 
 
 @nox.session

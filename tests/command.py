@@ -14,7 +14,7 @@ from junkie_cli.config import VARIABLES
 from tests import forked
 from tests.forked import Forked
 
-_READ_BY_JUNKIE: Final = {variable.name for variable in VARIABLES} | {"PATH", "NOTIFY_SOCKET", "WATCHDOG_USEC"}
+_READ_BY_JUNKIE: Final = {variable.name for variable in VARIABLES} | {"HOME", "PATH", "NOTIFY_SOCKET", "WATCHDOG_USEC"}
 """What the interpreter and the libraries don't read as they start."""
 
 

@@ -27,6 +27,13 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(_number, signal.SIG_DFL)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests of servers, and of processes, wait for them: three workers for two cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (cores * 3 + 1) // 2
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Workers inherit the environment of the process that started them.
     if not hasattr(config, "workerinput"):

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 from junkie_cli.db import migrations
 from junkie_cli.db.cluster import Cluster
 from tests import postgres
+from tests.command import junkie
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,8 +42,11 @@ def run(home: Path, tmp_path: Path) -> Run:
 
     def started(*arguments: str, text: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         line, environment = command(home, *arguments, **environ)
+        if text is None:
+            done = asyncio.run(junkie(environment, tmp_path).run("db", *arguments))
+            return subprocess.CompletedProcess(line, done.code, done.stdout, done.stderr)
         return subprocess.run(
-            line, env=environment, cwd=tmp_path, input=text or "", capture_output=True, text=True, check=False
+            line, env=environment, cwd=tmp_path, input=text, capture_output=True, text=True, check=False
         )
 
     return started

@@ -24,6 +24,7 @@ from junkie_cli.db.upgrade import Upgraded
 from junkie_cli.db.upgrade import upgrade as run_upgrade
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
+from tests.command import Done, junkie
 
 FILL = """
 INSERT INTO junkie.messages (channel_id, message_id, author_id, seen, author_name, content)
@@ -348,10 +349,8 @@ def test_a_disk_that_becomes_full_leaves_all_as_it_was(
 
 
 class TestCommand:
-    def run(self, home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        environment = {"PATH": os.environ["PATH"], "JUNKIE_HOME": str(home)} | environ
-        command = [sys.executable, "-m", "junkie_cli", *arguments]
-        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    def run(self, home: Path, *arguments: str, **environ: str) -> Done:
+        return asyncio.run(junkie({"JUNKIE_HOME": str(home)} | environ).run(*arguments))
 
     @pytest.mark.parametrize(
         "arguments",
@@ -369,7 +368,7 @@ class TestCommand:
     )
     def test_every_other_one_refuses_and_names_it(self, home: Path, arguments: str) -> None:
         answer = self.run(home, *arguments.split(), DISCORD_TOKEN="MTIz.a.token")
-        assert (answer.returncode, answer.stdout) == (5, "")
+        assert (answer.code, answer.stdout) == (5, "")
         assert answer.stderr.count("\n") == 1
         assert answer.stderr.startswith("error: ")
         assert "was made by PostgreSQL 16" in answer.stderr
@@ -377,17 +376,17 @@ class TestCommand:
 
     def test_it_says_what_it_did_and_what_may_be_removed(self, home: Path) -> None:
         answer = self.run(home, "db", "upgrade")
-        assert (answer.returncode, answer.stdout) == (0, "")
+        assert (answer.code, answer.stdout) == (0, "")
         kept = home / "postgres" / "data.old-16"
         assert re.search(r"from PostgreSQL 16 to 18\.\d+; its 1,000 messages are all there", answer.stderr)
         assert f"rm -r {kept}" in answer.stderr
         answer = self.run(home, "db", "upgrade")
-        assert (answer.returncode, answer.stdout) == (0, "")
+        assert (answer.code, answer.stdout) == (0, "")
         assert answer.stderr == "the embedded database needs no upgrade\n"
         answer = self.run(home, "db", "upgrade", "--json")
         assert json.loads(answer.stdout) == {"upgraded": None}
 
     def test_a_server_of_the_user_s_own_is_the_user_s_business(self, tmp_path: Path) -> None:
         answer = self.run(tmp_path, "db", "upgrade", POSTGRES_URL="postgresql://me@db.example/archive")
-        assert (answer.returncode, answer.stdout) == (4, "")
+        assert (answer.code, answer.stdout) == (4, "")
         assert "POSTGRES_URL" in answer.stderr

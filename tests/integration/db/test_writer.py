@@ -378,42 +378,44 @@ class SteppedDatabase:
         return await (await self._connection.execute(statement, parameters)).fetchall()
 
 
-async def interleave(database: Database, first: Batch, second: Batch, order: str) -> None:
+async def interleave(
+    database: Database, connections: dict[str, Connection], first: Batch, second: Batch, order: str
+) -> None:
     """Write both batches, statement by statement in the order of the letters A and B; then whoever is left goes on."""
     gates = {"A": Gate(), "B": Gate()}
-    async with await database.dedicated() as one, await database.dedicated() as other:
-        connections = {"A": one, "B": other}
-        writers = {
-            name: Writer(SteppedDatabase(connections[name], gates[name]))  # type: ignore[arg-type]
-            for name in "AB"
-        }
-        tasks = {
-            "A": asyncio.create_task(writers["A"].write(first)),
-            "B": asyncio.create_task(writers["B"].write(second)),
-        }
+    writers = {
+        name: Writer(SteppedDatabase(connections[name], gates[name]))  # type: ignore[arg-type]
+        for name in "AB"
+    }
+    tasks = {
+        "A": asyncio.create_task(writers["A"].write(first)),
+        "B": asyncio.create_task(writers["B"].write(second)),
+    }
 
-        async def settled(name: str) -> None:
-            """Come back when the task stands at its gate, is done, or waits for a lock."""
-            pid = connections[name].info.backend_pid
-            while not (tasks[name].done() or gates[name].waiting.is_set()):
-                await asyncio.sleep(0.001)
-                blocked = await execute(database, "SELECT cardinality(pg_blocking_pids(%s)) > 0", pid)
-                if blocked[0][0]:
-                    return
+    async def settled(name: str) -> None:
+        """Come back when the task stands at its gate, is done, or waits for a lock."""
+        pid = connections[name].info.backend_pid
+        while not (tasks[name].done() or gates[name].waiting.is_set()):
+            await asyncio.sleep(0.001)
+            if tasks[name].done() or gates[name].waiting.is_set():
+                return
+            blocked = await execute(database, "SELECT cardinality(pg_blocking_pids(%s)) > 0", pid)
+            if blocked[0][0]:
+                return
 
-        async def step(name: str) -> None:
+    async def step(name: str) -> None:
+        await settled(name)
+        if gates[name].waiting.is_set():
+            gates[name].waiting.clear()
+            gates[name].go.set()
             await settled(name)
-            if gates[name].waiting.is_set():
-                gates[name].waiting.clear()
-                gates[name].go.set()
-                await settled(name)
 
-        for name in order:
+    for name in order:
+        await step(name)
+    while not all(task.done() for task in tasks.values()):
+        for name in "AB":
             await step(name)
-        while not all(task.done() for task in tasks.values()):
-            for name in "AB":
-                await step(name)
-        await asyncio.gather(*tasks.values())
+    await asyncio.gather(*tasks.values())
 
 
 LOOKED_UP = ["".join("A" if n in chosen else "B" for n in range(9)) for chosen in combinations(range(9), 4)]
@@ -424,16 +426,18 @@ AT_ONCE = ["A" * before + "B" for before in range(12)]
 async def test_no_order_of_a_page_and_a_deletion_brings_the_message_back(
     database: Database, *, fresh: bool, orders: list[str]
 ) -> None:
-    for number, order in enumerate(orders):
-        message_id = CHANNEL + 1 + number
-        shown = replace(page(message(message_id), before=message_id + 1), users=())
-        stored = page_batch(shown, seen=2 * number + 1, claim=Range(message_id, message_id + 1))
-        await interleave(
-            database,
-            Batch(deletions=[Deletion(Key(CHANNEL, message_id), 2 * number + 2, "event")]),
-            replace(stored, fresh=fresh),
-            order,
-        )
+    async with await database.dedicated() as one, await database.dedicated() as other:
+        for number, order in enumerate(orders):
+            message_id = CHANNEL + 1 + number
+            shown = replace(page(message(message_id), before=message_id + 1), users=())
+            stored = page_batch(shown, seen=2 * number + 1, claim=Range(message_id, message_id + 1))
+            await interleave(
+                database,
+                {"A": one, "B": other},
+                Batch(deletions=[Deletion(Key(CHANNEL, message_id), 2 * number + 2, "event")]),
+                replace(stored, fresh=fresh),
+                order,
+            )
     assert await rows(database) == {}
     assert len(await tombstones(database)) == len(orders)
     state = (await Reader(database).channel_states([CHANNEL]))[CHANNEL]
