@@ -312,6 +312,34 @@ def test_a_channel_that_nobody_introduced_is_left_to_rest(selection: Selection) 
     assert bool(setting.watch.known([THREAD])) is wanted
 
 
+@pytest.mark.parametrize(
+    ("selection", "parents"),
+    [
+        (Selection(), {CHANNEL}),
+        (Selection(threads=False), set()),
+        (Selection(exclude=frozenset({CHANNEL})), set()),
+        (Selection(guilds=frozenset({9})), set()),
+        (Selection(channels=frozenset({THREAD})), {CHANNEL}),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_the_threads_of_a_channel_that_may_be_read_again_are_looked_for(
+    selection: Selection, parents: set[int], *, known: bool
+) -> None:
+    setting = Setting(selection)
+    hidden = replace(found(), access=Access(readable=False, reason="lacks View Channel"))
+    setting.take(GuildAvailable(0, Guild(GUILD, "g"), (), (hidden,) if known else ()))
+    setting.needs.take()
+    readable = Access(readable=True)
+    setting.take(AccessChanged(0, GUILD, CHANNEL, readable), ChannelSeen(0, found(), new=False))
+    assert setting.needs.take().parents == parents
+    # From then on nothing is hidden there; and a thread has no threads.
+    setting.take(AccessChanged(0, GUILD, CHANNEL, readable), AccessChanged(0, GUILD, THREAD, readable))
+    setting.take(ChannelSeen(0, found(THREAD, type_=11, parent_id=CHANNEL), new=False))
+    setting.take(ChannelSeen(0, found(OTHER), new=True))
+    assert setting.needs.take().parents == set()
+
+
 def test_a_channel_that_can_not_be_had_is_asked_for_once(setting: Setting) -> None:
     setting.take(message(10_000, 7_777))
     setting.watch.introduce(None, 7_777)
