@@ -21,6 +21,8 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+_LONGEST = ("test_quality.py", "test_wheel.py")
+
 # Started in the background or by nohup, we would hand on to every command that its signals are to be ignored.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
@@ -50,6 +52,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest begin first, so that nobody waits for them at the end.
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
     if roles.wanted():
         for item in items:
             if item.get_closest_marker("administrator"):
