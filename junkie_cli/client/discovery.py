@@ -6,7 +6,7 @@ found: active threads are listed before and after the archived ones, so that one
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ AT_ONCE: Final = 8
 _GUILDS_PER_PAGE: Final = 200
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Get(Protocol):
@@ -129,8 +130,7 @@ class Directory:
 
     async def listing(self, guild: Guild) -> GuildListing:
         """List a guild's channels. Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more."""
-        shown, bot = await self._standing(guild.guild_id, _named(guild))
-        shown_channels = await self._channels(guild)
+        (shown, bot), shown_channels = await _both(self._standing(guild.guild_id, _named(guild)), self._channels(guild))
         channels = tuple(FoundChannel(channel, access(bot, payload)) for channel, payload in shown_channels)
         unmanaged = tuple(
             channel.channel_id for channel, payload in shown_channels if _unmanaged(bot, channel, payload)
@@ -196,9 +196,11 @@ class Directory:
                 yield page
 
     async def _standing(self, guild_id: int, subject: str) -> tuple[Mapping[str, Any], Standing]:
-        shown = await self._get("/guilds/{guild_id}", subject=subject, guild_id=guild_id)
         path = "/guilds/{guild_id}/members/{user_id}"
-        member = await self._get(path, subject=subject, guild_id=guild_id, user_id=self._me)
+        shown, member = await _both(
+            self._get("/guilds/{guild_id}", subject=subject, guild_id=guild_id),
+            self._get(path, subject=subject, guild_id=guild_id, user_id=self._me),
+        )
         if not isinstance(shown, dict) or not isinstance(member, dict):
             raise _nonsense(subject)
         return shown, standing(shown, member, self._me, self._now())
@@ -322,6 +324,16 @@ async def side_by_side(work: Callable[[T], Awaitable[None]], items: Iterable[T])
                 group.create_task(one(item))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+async def _both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Await two at once: each answer takes a round trip. If one fails, the other is cancelled and its error raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            first, second = group.create_task(one), group.create_task(other)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return first.result(), second.result()
 
 
 def _named(guild: Guild) -> str:
