@@ -85,7 +85,8 @@ class GlobalLimiter:
         """Say whether the last few requests started closer together than if evenly paced."""
         if len(self._starts) < FEW:
             return False
-        return self._clock() < self._starts[-FEW] + FEW / max(self._rate(), 0.1)
+        # Whoever looks only so often must not fall behind the rate for that.
+        return self._clock() < self._starts[-FEW] + FEW / max(self._rate(), 0.1) - _LOOK_EVERY
 
     def _take(self) -> float:
         """Count one start and return 0, or return how long to wait for it."""
