@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from junkie_cli import snowflake
+from junkie_cli.quick import quick
 
 PAGE_LIMIT: Final = 100
 """The most messages that one page holds (Discord docs, "Get Channel Messages")."""
@@ -121,6 +122,10 @@ class Message:
     def created_at(self) -> datetime:
         """When it was posted, by its id: exact to the millisecond, UTC."""
         return snowflake.to_datetime(self.message_id)
+
+
+new_message = quick(Message)
+"""Makes a `Message`, for where there are many."""
 
 
 @dataclass(frozen=True, slots=True)

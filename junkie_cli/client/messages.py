@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from junkie_cli.client.answers import Answer, described, read_throttle
-from junkie_cli.client.pages import parse_page
+from junkie_cli.client.pages import PageParser
 from junkie_cli.client.transport import Failed, Line, reason_of
 from junkie_cli.client.windows import Permit, Windows, read_quota
 from junkie_cli.errors import MalformedPage
@@ -30,6 +30,7 @@ class Messages:
         self._line = line
         self._http = http
         self._windows = Windows(clock=line.clock, sleep=line.sleep)
+        self._parser = PageParser()
 
     async def page(self, request: PageRequest, *, slot: Slot, on_wait: Callable[[float], None] | None) -> Page:
         """Return the answer, as `DiscordClient.fetch_page` describes it."""
@@ -46,7 +47,7 @@ class Messages:
                     # What a 429 asks for, the windows and the global limiter know.
                     await tries.refused(answer)
                     continue
-                page = _read(request, answer)
+                page = self._read(request, answer)
             except Failed as failure:
                 await tries.failed(str(failure))
                 continue
@@ -95,13 +96,12 @@ class Messages:
         elif quota is not None or answer.status < 500:
             self._windows.answered(channel_id, permit, received, quota)
 
-
-def _read(request: PageRequest, answer: Answer) -> Page | None:
-    """Return the parsed answer; None if it is no list of messages. Order and cursors are the planner's business."""
-    try:
-        return parse_page(request, answer.body)
-    except ValueError:
-        raise Failed(f"an answer that is no JSON ({described(answer)})") from None
+    def _read(self, request: PageRequest, answer: Answer) -> Page | None:
+        """Return the parsed answer; None if it is no list of messages. Order and cursors are the planner's business."""
+        try:
+            return self._parser.parse(request, answer.body)
+        except ValueError:
+            raise Failed(f"an answer that is no JSON ({described(answer)})") from None
 
 
 def _url(api_url: str, request: PageRequest) -> str:

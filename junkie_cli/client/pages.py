@@ -14,29 +14,40 @@ import msgspec
 from junkie_cli import snowflake
 from junkie_cli.client.answers import read_json
 from junkie_cli.client.payload import INT4, KnownUser, read_message, user_of
-from junkie_cli.models import Message, Page, PageRequest, User
+from junkie_cli.models import Message, Page, PageRequest, User, new_message
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=snowflake.EPOCH_MS)
 
 
-def parse_page(request: PageRequest, body: bytes) -> Page | None:
-    """Turn the answer to a request into a `Page`, in the order in which it came; None if it is no list of messages.
+_AUTHORS_REMEMBERED: Final = 10_000
 
-    Raises ValueError if it is no JSON.
-    """
-    rows = _Rows(request.channel_id)
-    try:
-        messages = tuple([rows.row(element) for element in _elements(body)])
-    except _NoMessageError:
-        return None
-    once = {(message.channel_id, message.message_id): message for message in reversed(rows.referenced)}
-    return Page(
-        request,
-        tuple([message.message_id for message in messages]),
-        messages,
-        tuple([known.user for known in rows.users.values()]),
-        tuple(reversed(once.values())),
-    )
+
+class PageParser:
+    """Parses pages. It remembers authors as they were written, since a channel's pages have the same ones."""
+
+    def __init__(self) -> None:
+        self._authors: dict[bytes, KnownUser] = {}
+
+    def parse(self, request: PageRequest, body: bytes) -> Page | None:
+        """Turn the answer to a request into a `Page`, in the order in which it came; None if it is no list of messages.
+
+        Raises ValueError if it is no JSON.
+        """
+        if len(self._authors) > _AUTHORS_REMEMBERED:
+            self._authors.clear()
+        rows = _Rows(request.channel_id, self._authors)
+        try:
+            messages = tuple([rows.row(element) for element in _elements(body)])
+        except _NoMessageError:
+            return None
+        once = {(message.channel_id, message.message_id): message for message in reversed(rows.referenced)}
+        return Page(
+            request,
+            tuple([message.message_id for message in messages]),
+            messages,
+            tuple([known.user for known in rows.users.values()]),
+            tuple(reversed(once.values())),
+        )
 
 
 class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -67,12 +78,12 @@ class _NoMessageError(ValueError):
 class _Rows:
     """The rows of one page, with their authors and what they refer to."""
 
-    def __init__(self, channel_id: int) -> None:
+    def __init__(self, channel_id: int, authors: dict[bytes, KnownUser]) -> None:
         self.users: dict[str, KnownUser] = {}
         self.referenced: list[Message] = []
         self._channel_id = channel_id
         self._place = str(channel_id)
-        self._authors: dict[bytes, User] = {}
+        self._authors = authors
 
     def row(self, element: "msgspec.Raw | object") -> Message:
         """Return a row. Raises _NoMessageError, and ValueError for what is no JSON."""
@@ -106,15 +117,18 @@ class _Rows:
         ):
             return None
         name = user.global_name or user.username
-        return Message(self._channel_id, message_id, user.user_id, name, told.content, None, told.type)
+        return new_message(self._channel_id, message_id, user.user_id, name, told.content, None, told.type)
 
     def _author(self, text: bytes) -> User | None:
-        user = self._authors.get(text)
-        if user is None:
-            user = user_of(read_json(text), self.users)
+        known = self._authors.get(text)
+        if known is None:
+            author = read_json(text)
+            user = user_of(author, self.users)
             if user is not None:
-                self._authors[text] = user
-        return user
+                self._authors[text] = KnownUser(author, user)
+            return user
+        self.users.setdefault(known.raw["id"], known)
+        return known.user
 
 
 def _elements(body: bytes) -> list[Any]:

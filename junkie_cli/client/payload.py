@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from junkie_cli import snowflake
-from junkie_cli.models import Message, User
+from junkie_cli.models import Message, User, new_message
 
 DEFAULTS: Final[dict[str, Any]] = {
     "edited_timestamp": None,
@@ -165,7 +165,9 @@ def _row(payload: Mapping[str, Any], channel_id: int, users: dict[str, KnownUser
 
     reference = payload.get("message_reference")
     reply_to = _reply_to(reference) if kind in _ANSWERS and type(reference) is dict else None
-    return Message(channel_id, message_id, author_id, author_name, content, edited_at, kind, reply_to, extra or None)
+    return new_message(
+        channel_id, message_id, author_id, author_name, content, edited_at, kind, reply_to, extra or None
+    )
 
 
 def user_of(author: object, users: dict[str, KnownUser]) -> User | None:

@@ -7,12 +7,12 @@ from typing import Any
 from junkie_cli.db.arrays import booleans, integers, texts, timestamps
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.text import dump_json, escape, escape_all, unescape
-from junkie_cli.models import Message, User
+from junkie_cli.models import Message, User, new_message
 
 
 def message_of(row: Sequence[Any]) -> Message:
     """Return the message of a row: channel, id, author, name, content, edited_at, type, reply_to, extra."""
-    return Message(
+    return new_message(
         channel_id=row[0],
         message_id=row[1],
         author_id=row[2],

@@ -22,11 +22,14 @@ from junkie_cli.db.queries import query
 from junkie_cli.db.reconcile import ADOPTED, Decision, Incoming, Key, Place, Rule, Stored, Tombstone, decide, fold
 from junkie_cli.db.rows import columns_of, keys_of, message_of, user_columns
 from junkie_cli.models import Page, User
+from junkie_cli.quick import quick
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 _USERS_REMEMBERED: Final = 20_000
+
+_incoming = quick(Incoming)
 
 Cause = Literal["event", "forget", "inferred"]
 
@@ -102,7 +105,7 @@ def page_batch(
     the page may lack the content intent.
     """
     channel_id = page.request.channel_id
-    own = [Incoming(message, seen, complete=complete) for message in page.messages]
+    own = [_incoming(message, seen, complete) for message in page.messages]
     # What came along in replies is as fresh, but where the page has the message itself, that one counts.
     shown = set(page.ids)
     referenced = [

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from junkie_cli.client.answers import read_json
-from junkie_cli.client.pages import parse_page
+from junkie_cli.client.pages import PageParser
 from junkie_cli.client.payload import payload_from_message
 from junkie_cli.db.database import Database
 from junkie_cli.db.rows import message_of
@@ -117,7 +117,7 @@ class Archive:
         channel_id = next(channels)
         body = body_of(payloads)
         originals = read_json(body)
-        page = parse_page(PageRequest(channel_id), body)
+        page = PageParser().parse(PageRequest(channel_id), body)
         assert page is not None
         assert page.ids == tuple(int(payload["id"]) for payload in originals)
         written = await self._writer.write(page_batch(page, seen=1, claim=None))

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from junkie_cli.client import messages
-from junkie_cli.client.pages import parse_page
+from junkie_cli.client.pages import PageParser
 from junkie_cli.client.payload import payload_from_message
 from junkie_cli.client.transport import Patience
 from junkie_cli.emulator.limits import Limits, Rate
@@ -239,12 +238,12 @@ async def test_patience_grows_and_is_uneven() -> None:
 async def test_an_answer_that_is_no_list_of_messages_is_asked_for_thrice(scenes: Scenes, monkeypatch: Any) -> None:
     async with scenes() as s:
         answers: list[Any] = [{}, [1], [{}], [{"id": "x"}], None, 5, "x"]
+        parse = PageParser.parse
         for answer in answers:
             s.control.reset_counts()
+            body = json.dumps(answer).encode()
             monkeypatch.setattr(
-                messages,
-                "parse_page",
-                lambda request, _body, answer=answer: parse_page(request, json.dumps(answer).encode()),
+                PageParser, "parse", lambda _self, request, _body, body=body: parse(PageParser(), request, body)
             )
             with pytest.raises(MalformedPage, match=f"channel {s.channel}"):
                 await newest(s)

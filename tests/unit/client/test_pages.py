@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from junkie_cli.client.pages import parse_page
+from junkie_cli.client.pages import PageParser
 from junkie_cli.client.payload import parse_message
 from junkie_cli.models import Page, PageRequest
 from tests.unit.client.test_payload import AUTHOR, CHANNEL, plain
@@ -14,7 +14,7 @@ REQUEST = PageRequest(CHANNEL)
 
 
 def parse(body: bytes) -> Page:
-    page = parse_page(REQUEST, body)
+    page = PageParser().parse(REQUEST, body)
     assert page is not None
     return page
 
@@ -58,14 +58,14 @@ def test_an_author_who_is_shown_otherwise_further_down_keeps_both() -> None:
 )
 def test_what_is_no_json(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parse_page(REQUEST, body)
+        PageParser().parse(REQUEST, body)
 
 
 @pytest.mark.parametrize(
     "value", [None, {}, {"message": "no"}, [None], [5], [[]], ["x"], [{}], [{"id": "x"}], [plain(), {}]]
 )
 def test_what_is_no_list_of_messages(value: Any) -> None:
-    assert parse_page(REQUEST, json.dumps(value).encode()) is None
+    assert PageParser().parse(REQUEST, json.dumps(value).encode()) is None
 
 
 def test_numbers_beyond_a_float_spoil_nothing_beside_them() -> None:
@@ -73,3 +73,13 @@ def test_numbers_beyond_a_float_spoil_nothing_beside_them() -> None:
     page = parse(body)
     assert page.messages[0].extra is None
     assert page.messages[1].extra == {"nonce": float("inf")}
+
+
+def test_authors_of_earlier_pages_are_authors_of_this_one() -> None:
+    parser = PageParser()
+    renamed = {**AUTHOR, "global_name": "Robert"}
+    pages = [
+        parser.parse(REQUEST, json.dumps([plain(id=str(n), author=author)]).encode())
+        for n, author in ((9, AUTHOR), (8, renamed), (7, AUTHOR))
+    ]
+    assert [page and page.users[0].global_name for page in pages] == ["Bob", "Robert", "Bob"]

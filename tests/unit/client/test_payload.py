@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junkie_cli import snowflake
-from junkie_cli.client.pages import parse_page
+from junkie_cli.client.pages import PageParser
 from junkie_cli.client.payload import Parsed, parse_message, payload_from_message
 from junkie_cli.models import Page, PageRequest
 from tests.normalised import DEFAULTS, normalised, strictly
@@ -57,7 +57,7 @@ def parse(payload: dict[str, Any]) -> Parsed:
 
 def on_page(*payloads: dict[str, Any]) -> Page:
     # JSON has no infinity, but numbers that are read as one.
-    page = parse_page(PageRequest(CHANNEL), json.dumps(payloads).encode().replace(b"Infinity", b"1e999"))
+    page = PageParser().parse(PageRequest(CHANNEL), json.dumps(payloads).encode().replace(b"Infinity", b"1e999"))
     assert page is not None
     return page
 
