@@ -13,7 +13,7 @@ import msgspec
 
 from junkie_cli import snowflake
 from junkie_cli.client.answers import read_json
-from junkie_cli.client.payload import INT4, KnownUser, read_message, user_of
+from junkie_cli.client.payload import INT4, KnownUser, read_message, user_from_payload
 from junkie_cli.models import Message, Page, PageRequest, User, new_message
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=snowflake.EPOCH_MS)
@@ -123,10 +123,11 @@ class _Rows:
         known = self._authors.get(text)
         if known is None:
             author = read_json(text)
-            user = user_of(author, self.users)
-            if user is not None:
-                self._authors[text] = KnownUser(author, user)
-            return user
+            # Not one of this page that merely equals it: True == 1, and it is kept for pages that lack the other.
+            user = user_from_payload(author)
+            if user is None:
+                return None
+            known = self._authors[text] = KnownUser(author, user)
         self.users.setdefault(known.raw["id"], known)
         return known.user
 
@@ -143,7 +144,7 @@ def _elements(body: bytes) -> list[Any]:
 
 def _is_timestamp(text: str, message_id: int) -> bool:
     """Say whether a text is what `payload` rebuilds from an id; at a whole second it says no."""
-    if len(text) != 32 or text[4:20:3] != "--T::." or text[23:] != "000+00:00":
+    if len(text) != 32 or text[4:20:3] != "--T::." or text[20:23] == "000" or text[23:] != "000+00:00":
         return False
     try:
         return datetime.fromisoformat(text) == _EPOCH + timedelta(0, 0, 0, message_id >> 22)

@@ -8,7 +8,7 @@ import pytest
 from junkie_cli.client.pages import PageParser
 from junkie_cli.client.payload import parse_message
 from junkie_cli.models import Page, PageRequest
-from tests.unit.client.test_payload import AUTHOR, CHANNEL, plain
+from tests.unit.client.test_payload import AUTHOR, CHANNEL, MESSAGE, plain
 
 REQUEST = PageRequest(CHANNEL)
 
@@ -33,7 +33,7 @@ def test_plain_and_other_messages_keep_their_order() -> None:
 
 def test_an_author_who_is_shown_otherwise_further_down_keeps_both() -> None:
     renamed = {**AUTHOR, "global_name": "Robert"}
-    page = parse(json.dumps([plain(id="9"), plain(id="8", author=renamed)]).encode())
+    page = parse(json.dumps([plain(id=str(MESSAGE)), plain(id=str(MESSAGE - 1), author=renamed)]).encode())
     assert [message.author_name for message in page.messages] == ["Bob", "Robert"]
     assert [user.global_name for user in page.users] == ["Bob"]
 
@@ -79,7 +79,27 @@ def test_authors_of_earlier_pages_are_authors_of_this_one() -> None:
     parser = PageParser()
     renamed = {**AUTHOR, "global_name": "Robert"}
     pages = [
-        parser.parse(REQUEST, json.dumps([plain(id=str(n), author=author)]).encode())
+        parser.parse(REQUEST, json.dumps([plain(id=str(MESSAGE + n), author=author)]).encode())
         for n, author in ((9, AUTHOR), (8, renamed), (7, AUTHOR))
     ]
     assert [page and page.users[0].global_name for page in pages] == ["Bob", "Robert", "Bob"]
+
+
+def test_a_whole_second_that_is_written_with_its_fraction_is_kept_as_it_was() -> None:
+    body = json.dumps([plain(id="1", timestamp="2015-01-01T00:00:00.000000+00:00")]).encode()
+    assert parse(body).messages[0].extra == {"timestamp": "2015-01-01T00:00:00.000000+00:00"}
+
+
+def test_an_author_who_merely_equals_another_is_not_taken_for_that_one_on_later_pages() -> None:
+    parser = PageParser()
+    pages = [
+        parser.parse(
+            REQUEST,
+            json.dumps([plain(id=str(MESSAGE - n), author=author) for n, author in enumerate(authors)]).encode(),
+        )
+        for authors in ([{**AUTHOR, "flags": 1}, {**AUTHOR, "flags": True}], [{**AUTHOR, "flags": True}])
+    ]
+    assert [page and repr(page.users[0].extra) for page in pages] == [
+        "{'avatar': None, 'flags': 1}",
+        "{'avatar': None, 'flags': True}",
+    ]
