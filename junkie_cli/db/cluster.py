@@ -109,6 +109,7 @@ class Cluster:
         Raises EmbeddedServerError if it runs and refuses.
         """
         deadline = time.monotonic() + START_PATIENCE
+        refusals = 0
         while True:
             try:
                 return psycopg.connect(
@@ -116,12 +117,14 @@ class Cluster:
                 )
             except psycopg.OperationalError as error:
                 answer = self._ping()
-                if answer == pq.Ping.OK:
+                refusals += answer == pq.Ping.OK
+                # Once is no refusal: it may have come up just after it had turned us away.
+                if refusals > 1:
                     raise EmbeddedServerError(
                         f"the embedded database refuses the connection: {str(error).splitlines()[0]}",
                         hint=f"see {self.log}",
                     ) from error
-                if answer != pq.Ping.REJECT:
+                if answer not in {pq.Ping.OK, pq.Ping.REJECT}:
                     return None
             if time.monotonic() >= deadline:
                 raise EmbeddedServerError(

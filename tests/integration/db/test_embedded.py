@@ -609,3 +609,26 @@ async def test_a_server_that_cannot_start_says_why(used_home: Path) -> None:
         settings.write_text(sound)
     assert str(server.cluster.log) in caught.value.hint
     assert "\n" not in caught.value.message
+
+
+def test_a_server_that_came_up_just_after_it_had_turned_somebody_away(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(used_home)
+    cluster.start()
+    connect, calls = psycopg.connect, []
+
+    def turned_away_once(*arguments: Any, **how: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise psycopg.OperationalError("FATAL:  the database system is starting up")
+        return connect(*arguments, **how)
+
+    monkeypatch.setattr(psycopg, "connect", turned_away_once)
+    try:
+        connection = cluster.connect("test")
+        assert connection is not None
+        connection.close()
+        assert len(calls) == 2
+    finally:
+        cluster.stop()
