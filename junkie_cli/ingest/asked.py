@@ -7,7 +7,7 @@ from typing import Final
 
 from junkie_cli import snowflake
 from junkie_cli.coverage import Range
-from junkie_cli.db.reader import Draw, Reader
+from junkie_cli.db.reader import ChannelState, Draw, Reader
 from junkie_cli.models import Page
 
 KNOWN_PER_PAGE: Final = 1000
@@ -24,6 +24,17 @@ DRAW_HOLDS: Final = 1.0
 
 LATE: Final = timedelta(seconds=10)
 """A message that is younger than this when a page is asked for is not missed there: it may not be visible yet."""
+
+
+def looked_early(state: ChannelState) -> bool:
+    """Say whether a channel was last looked at so soon after its newest message that an older one may have shown since.
+
+    Nothing else would tell of that one if nobody wrote any more.
+    """
+    top = state.covered.top
+    return (
+        top is not None and state.checked_at is not None and snowflake.to_datetime(top.hi - 1) + LATE > state.checked_at
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from junkie_cli.config import Settings
@@ -11,6 +11,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
+from junkie_cli.ingest.asked import looked_early
 from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.estimate import Progress, counted_messages, deepening_bound, progress_of, requests_left
 from junkie_cli.ingest.events import ChannelsFound, Emit, Outcome, Summary
@@ -57,11 +58,16 @@ class BackfillOptions(RunOptions):
         )
 
     def task(self, channel: Channel, state: ChannelState) -> Task | None:
-        """Return the goal if anything of a channel is not covered. One that never had a message lacks none."""
+        """Return the goal if anything of a channel is not covered, or may have become visible late.
+
+        One that never had a message lacks none.
+        """
         goal, last_id = self.goal(channel.channel_id), channel.last_message_id
-        if last_id is None or state.covered.covers(goal.floor, last_id + 1):
+        if last_id is None:
             return None
-        return Task(goal, last_id)
+        if looked_early(state):
+            return Task(replace(goal, look=True), last_id)
+        return None if state.covered.covers(goal.floor, last_id + 1) else Task(goal, last_id)
 
     def outcome(self, run: ChannelRun) -> Outcome:
         """Say whether the goal was reached."""

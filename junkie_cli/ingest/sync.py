@@ -17,6 +17,7 @@ from junkie_cli.db.database import Database
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import ChannelState, Reader
 from junkie_cli.db.workers import Presence
+from junkie_cli.ingest.asked import looked_early
 from junkie_cli.ingest.channel import ChannelRun, Watcher
 from junkie_cli.ingest.events import AnotherRuns, ChannelsFound, Emit, Event, Outcome, Summary, Waiting
 from junkie_cli.ingest.options import RunOptions
@@ -80,7 +81,7 @@ class SyncPlan:
         floor = state.covered.ranges[0].lo
         last_id = max(channel.last_message_id or 0, top.hi - 1)
         extent = Extent(options.since or 0, options.limit) if options.reconcile else None
-        look = self.look and channel.archived_at is None
+        look = (self.look and channel.archived_at is None) or looked_early(state)
         if extent is None and not look and state.covered.covers(floor, last_id + 1):
             return None
         return Task(Goal(floor, look=look), last_id, extent)

@@ -40,6 +40,9 @@ class Hands(Weather):
         self._told: dict[Place, int] = {}
         """What was last changed by an event that tells all, and in which session that was told."""
 
+        self.late: set[int] = set()
+        """Messages that became visible after younger ones."""
+
         self.trail: list[str] = []
         """What was done to whom, and when."""
 
@@ -146,6 +149,7 @@ class Hands(Weather):
         """Let a message show only after two that are younger."""
         if (channel := self._channel_of(step)) is not None:
             late = self._say(channel, hidden=True)
+            self.late.add(late)
             self._say(channel)
             self._say(channel)
             self.control.reveal(channel.id, late)

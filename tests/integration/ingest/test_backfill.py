@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from junkie_cli import snowflake
+from junkie_cli.db.places import Places
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.errors import ContentIntentMissing, TokenRejected, UsageError
@@ -175,6 +177,21 @@ async def test_a_late_visible_message_is_found_by_the_next_catch_up(scene: MakeS
         s.control.post(channel, "the next one")
         await s.backfill()
         await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_message_that_shows_late_is_found_though_nobody_writes_after_it(scene: MakeScene) -> None:
+    async with scene("1x150") as s:
+        channel = s.first_channel
+        now = snowflake.to_ms(snowflake.from_datetime(await Places(s.database).now()))
+        late = s.control.post(channel, "late", hidden=True, at_ms=now - 2)
+        s.control.post(channel, "visible at once", at_ms=now - 1)
+        await s.backfill()
+        s.control.reveal(channel, late)
+        assert (await s.backfill()).requests == 1
+        await assert_equals_truth(s.database, s.truths())
+        # Somebody looked long enough after the last message: nothing is to be expected.
+        await s.database.fetch("UPDATE junkie.channel_status SET checked_at = checked_at + interval '11 s' RETURNING 1")
+        assert (await s.backfill()).requests == 0
 
 
 async def test_without_the_content_intent_nothing_is_archived(scene: MakeScene) -> None:
