@@ -1,11 +1,10 @@
 """The Discord client of one command: login, and everything that can be read over REST.
 
 discord.py's base address is a class attribute; it is set here and nowhere else, so that a process talks to one Discord. So is how it
-reads JSON: as the standard library does, whatever else is installed.
+reads JSON: as we do, whatever else is installed.
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -19,7 +18,7 @@ import discord
 from discord.http import Route
 
 from junkie_cli import __version__
-from junkie_cli.client.answers import UNKNOWN_MESSAGE
+from junkie_cli.client.answers import UNKNOWN_MESSAGE, read_json
 from junkie_cli.client.discovery import Directory, GuildInventory, GuildListing, ListKey
 from junkie_cli.client.limiter import DEFAULT_RATE, Clock, GlobalLimiter, InvalidRequests, Sleep
 from junkie_cli.client.messages import Messages, Slot
@@ -160,7 +159,8 @@ async def open_client(
     )
     Route.BASE = settings.api_url
     # orjson, which discord.py takes where it is installed, refuses lone surrogates, and names may hold them.
-    discord.utils._from_json = json.loads  # noqa: SLF001
+    # And the standard library says of what nests without end something other than that it is no JSON.
+    discord.utils._from_json = read_json  # noqa: SLF001
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     async with AsyncExitStack() as stack:
         bot, me = await _login(line, token, stack)

@@ -117,6 +117,7 @@ async def heard_from(scene: Scene, puppet: Puppet) -> AsyncIterator[Heard]:
 
 FRAMES: dict[str, Any] = {
     "no JSON": "{",
+    "JSON that nests without end": "[" * 100_000 + "]" * 100_000,
     "no object": [],
     "an event whose name is none": event(["x"], 2, {}),
     "an event without a name": event(None, 2, {}),
