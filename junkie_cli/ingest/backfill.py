@@ -170,7 +170,7 @@ async def backfill(
 
 def _progress(options: BackfillOptions, channel: Channel, state: ChannelState, current: int | None = None) -> Progress:
     goal = options.goal(channel.channel_id)
-    return progress_of(
+    progress = progress_of(
         goal,
         channel.last_message_id,
         state.covered,
@@ -179,3 +179,5 @@ def _progress(options: BackfillOptions, channel: Channel, state: ChannelState, c
         total=counted_messages(channel),
         most_pages=deepening_bound(goal, state.covered),
     )
+    # One page tells whether something has shown since.
+    return replace(progress, above=1) if looked_early(state) and not progress.above else progress

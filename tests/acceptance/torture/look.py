@@ -54,8 +54,9 @@ class Look:
             )
             rows = await archived(database, channel.id)
             state = states[channel.id]
-            # Who stops listening between a message and an older one that shows up after it learns of that in the next run.
-            lacking = [i for i in sorted(true - rows.keys() - self._hands.late) if i in state.covered]
+            # Who stopped listening between a message and an older one that shows up after it learns of that in the next run.
+            late: set[int] = set() if self._serves else self._hands.late
+            lacking = [i for i in sorted(true - rows.keys() - late) if i in state.covered]
             self._say(f"{channel.id}/{message_id} is covered, and missing" for message_id in lacking)
             if state.held != len(rows):
                 self.wrong.append(f"channel {channel.id} is said to hold {state.held} messages, and holds {len(rows)}")

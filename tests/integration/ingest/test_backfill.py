@@ -188,6 +188,7 @@ async def test_a_message_that_shows_late_is_found_though_nobody_writes_after_it(
         await s.backfill()
         s.control.reveal(channel, late)
         assert (await s.backfill()).requests == 1
+        assert sum(found.requests for found in s.of(events.ChannelsFound)) == 1
         await assert_equals_truth(s.database, s.truths())
         # Somebody looked long enough after the last message: nothing is to be expected.
         await s.database.fetch("UPDATE junkie.channel_status SET checked_at = checked_at + interval '11 s' RETURNING 1")
