@@ -114,7 +114,11 @@ VARIABLES: Final = (
         "newest messages per channel that `sync` reconciles",
     ),
     Variable(
-        "BACKFILL_CONCURRENCY", "concurrency", 4, values.integer(1, 100), "channels with a request or a write in flight"
+        "BACKFILL_CONCURRENCY",
+        "concurrency",
+        4,
+        values.integer(1, 100),
+        "channels that send a request or write a page at once; one that waits for Discord does not count",
     ),
     Variable("BACKFILL_MAX_FETCH_LIMIT", "max_fetch_limit", 1000, values.integer(1), "messages per deepen iteration"),
     Variable(

@@ -58,7 +58,7 @@ Concurrency = Annotated[
     typer.Option(
         min=1,
         max=100,
-        help="Channels with a request or a write in flight (4). [env: BACKFILL_CONCURRENCY]",
+        help="Channels that send a request or write a page at once (4). [env: BACKFILL_CONCURRENCY]",
         show_default=False,
     ),
 ]

@@ -18,6 +18,7 @@ from junkie_cli.errors import MalformedPage
 from junkie_cli.models import Page, PageRequest
 
 Slot = Callable[[], AbstractAsyncContextManager[Any]]
+"""Entered to send a request, and left as soon as it is on its way."""
 
 MALFORMED_ATTEMPTS: Final = 3
 """How often a page is asked for whose elements are no messages."""
@@ -39,8 +40,7 @@ class Messages:
         while True:
             await self._windows.ready(request.channel_id, on_wait)
             try:
-                async with slot():
-                    answer = await self._attempt(request)
+                answer = await self._attempt(request, slot)
                 if answer is None:
                     continue
                 if answer.status >= 300:
@@ -65,25 +65,33 @@ class Messages:
         """Say whether the channel's next request would begin a window."""
         return self._windows.opens(channel_id)
 
-    async def _attempt(self, request: PageRequest) -> Answer | None:
+    async def _attempt(self, request: PageRequest, slot: Slot) -> Answer | None:
         """Send one request. None if the window was used up meanwhile. Raises Failed."""
         line, windows, channel_id = self._line, self._windows, request.channel_id
-        line.invalid.check()
-        if (permit := windows.take(channel_id)) is None:
-            return None
+        permit: Permit | None = None
         try:
-            await line.start()
-            windows.sent(channel_id, permit)
-            async with self._http.get(_url(line.api_url, request), allow_redirects=False) as response:
-                received = line.clock()
-                answer = Answer(response.status, response.headers, await response.read())
-        except (aiohttp.ClientError, OSError) as error:
-            raise Failed(reason_of(error)) from None
-        else:
+            async with slot():
+                line.invalid.check()
+                if (permit := windows.take(channel_id)) is None:
+                    return None
+                await line.start()
+                windows.sent(channel_id, permit)
+            received, answer = await self._exchange(request)
             self._learn(channel_id, permit, received, answer)
             return answer
         finally:
-            windows.lost(channel_id, permit)
+            if permit is not None:
+                windows.lost(channel_id, permit)
+
+    async def _exchange(self, request: PageRequest) -> tuple[float, Answer]:
+        """Return the answer, and when its headers came. Raises Failed."""
+        url = _url(self._line.api_url, request)
+        try:
+            async with self._http.get(url, allow_redirects=False) as response:
+                received = self._line.clock()
+                return received, Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failed(reason_of(error)) from None
 
     def _learn(self, channel_id: int, permit: Permit, received: float, answer: Answer) -> None:
         quota = read_quota(answer.headers)

@@ -62,8 +62,8 @@ class DiscordClient:
     ) -> Page:
         """Return the answer to a request for messages.
 
-        Waits for the channel's rate limit outside of `slot`, telling `on_wait` the seconds, and enters `slot()` for each
-        single attempt. Order and cursors of the answer are not checked here, but every element of it is a message.
+        Waits for the channel's rate limit outside of `slot`, telling `on_wait` the seconds, and enters `slot()` to send
+        each single attempt. Order and cursors of the answer are not checked here, but every element of it is a message.
 
         Raises ChannelForbidden, ChannelNotFound, MalformedPage (asked thrice).
         """
@@ -72,7 +72,7 @@ class DiscordClient:
     def opens_window(self, channel_id: int) -> bool:
         """Say whether a page of the channel that is asked for now would begin a new window of its rate limit.
 
-        Where places are scarce, whoever begins a window should go first: the next one begins the sooner.
+        Where slots are scarce, whoever begins a window should go first: the next one begins the sooner.
         """
         return self._messages.opens_window(channel_id)
 

@@ -19,9 +19,9 @@ from junkie_cli.ingest import events
 from junkie_cli.ingest.asked import KNOWN_PER_PAGE, LATE, MOST_KNOWN_PER_PAGE, Asked, Draws
 from junkie_cli.ingest.estimate import NOTHING, Left, Outlook
 from junkie_cli.ingest.events import Emit
-from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.planner import walk
 from junkie_cli.ingest.reconciling import reconcile
+from junkie_cli.ingest.slots import Slots
 from junkie_cli.ingest.steps import (
     Action,
     CatchUpBegins,
@@ -69,7 +69,7 @@ class Tools:
     discord: "DiscordClient"
     reader: Reader
     writer: Writer
-    in_flight: InFlight
+    slots: Slots
     emit: Emit
     progressed: Callable[[], None]
     complete: bool = True
@@ -297,9 +297,9 @@ class _Lane:
 
     async def _fetch(self, fetch: Fetch, brought: Sequence[int] = ()) -> Page:
         @asynccontextmanager
-        async def place() -> AsyncIterator[None]:
+        async def slot() -> AsyncIterator[None]:
             opens = self._tools.discord.opens_window(self._run.channel_id)
-            async with self._tools.in_flight.place(first=opens):
+            async with self._tools.slots.slot(first=opens):
                 # Drawn for each attempt, just before it is sent.
                 draw, known = await self._draws.draw(
                     fetch.window,
@@ -317,7 +317,7 @@ class _Lane:
         discord = self._tools.discord
         while True:
             self._run.tally.requests += 1
-            page = await discord.fetch_page(fetch.request, slot=place, on_wait=self._run.report_wait)
+            page = await discord.fetch_page(fetch.request, slot=slot, on_wait=self._run.report_wait)
             assert self._asked is not None
             if self._most_known == MOST_KNOWN_PER_PAGE or not self._asked.outreached_by(page):
                 break
@@ -354,7 +354,7 @@ class _Lane:
             asked_at=asked.draw.at - LATE,
             complete=self._tools.complete,
         )
-        async with self._tools.in_flight.place():
+        async with self._tools.slots.slot():
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
         short = store.request.after is not None and len(page.ids) < store.request.limit

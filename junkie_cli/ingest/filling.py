@@ -20,8 +20,8 @@ from junkie_cli.errors import ChannelForbidden, ChannelNotFound
 from junkie_cli.ingest.absence import is_gone
 from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing
 from junkie_cli.ingest.events import Emit
-from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.planner import OVERLAP_MS
+from junkie_cli.ingest.slots import Slots
 from junkie_cli.ingest.steps import Goal, View
 from junkie_cli.ingest.window import Window
 from junkie_cli.models import Channel, FoundChannel
@@ -183,7 +183,7 @@ class Filler:
             discord=self.discord,
             reader=self._reader,
             writer=self._writer,
-            in_flight=InFlight(self.options.concurrency),
+            slots=Slots(self.options.concurrency),
             emit=self.emit,
             progressed=self.presence.progressed,
             complete=self.discord.content_intent,

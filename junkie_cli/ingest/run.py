@@ -1,7 +1,7 @@
 """One run over all wanted channels: what backfill and sync share.
 
-Channels are worked on side by side, far more of them than BACKFILL_CONCURRENCY has places: a place is held only while a
-request or a write is in flight, so that a channel that waits for its own rate limit never holds up another.
+Channels are worked on side by side, far more of them than BACKFILL_CONCURRENCY has slots: a slot is held only while a
+request is sent or a page is written, so that a channel that waits for Discord never holds up another.
 A channel's failure stops that channel alone. What ends the run: a rejected token, too many invalid requests, a database
 that is gone.
 """
@@ -34,9 +34,9 @@ from junkie_cli.ingest.asked import LATE
 from junkie_cli.ingest.channel import ChannelRun, Tally, Tools, Watcher, side_by_side
 from junkie_cli.ingest.estimate import counted_messages
 from junkie_cli.ingest.events import ChannelBegan, ChannelEnded, Emit, Outcome, Summary
-from junkie_cli.ingest.in_flight import InFlight
 from junkie_cli.ingest.options import RunOptions
 from junkie_cli.ingest.selection import Found, Target
+from junkie_cli.ingest.slots import Slots
 from junkie_cli.ingest.steps import Extent, Goal, View
 from junkie_cli.ingest.survey import Compared, Survey
 from junkie_cli.models import Channel
@@ -128,7 +128,7 @@ class Run:
             discord=discord,
             reader=self._reader,
             writer=Writer(database, on_delete=options.on_delete, keep_revisions=options.keep_revisions),
-            in_flight=InFlight(options.concurrency),
+            slots=Slots(options.concurrency),
             emit=emit,
             progressed=presence.progressed,
             complete=discord.content_intent,

@@ -1,11 +1,13 @@
 """Backfill against the emulator and a real PostgreSQL, in one process."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from junkie_cli import snowflake
+from junkie_cli.client.transport import Patience
 from junkie_cli.db.places import Places
 from junkie_cli.emulator.limits import Limits, Rate
 from junkie_cli.emulator.permissions import Right
@@ -316,6 +318,27 @@ async def test_a_target_is_met_only_by_what_lies_together(scene: MakeScene) -> N
         s.control.set_intents(content=True)
         await s.backfill(target=500, max_iterations=1, max_fetch_limit=100)
         assert s.ended(channel).outcome == Outcome.PARTIAL
+
+
+async def test_a_channel_that_waits_for_its_answer_holds_up_no_other(
+    scene: MakeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One that is given up and asked again would show as a request too many.
+    monkeypatch.setattr("tests.integration.ingest.scene.PATIENCE", Patience(timeout=60.0))
+    async with scene("3x250") as s:
+        hold = s.control.hold(s.first_channel)
+        others = set(s.control.readable()) - {s.first_channel}
+
+        def asked_to_the_end(channel: int) -> None:
+            others.remove(channel)
+            if not others:
+                hold.release()
+
+        for channel in others:
+            s.control.after_requests(channel, 3, partial(asked_to_the_end, channel))
+        await s.backfill(concurrency=1)
+        assert s.control.counts().messages == 9
+        await assert_equals_truth(s.database, s.truths())
 
 
 async def test_work_on_channels_does_not_wait_for_lists_of_threads(scene: MakeScene) -> None:

@@ -1,6 +1,10 @@
-"""The places of BACKFILL_CONCURRENCY: how many requests and writes are in flight at once.
+"""The slots of BACKFILL_CONCURRENCY: how many requests are sent and pages written at once.
 
-Where places are scarce, whoever begins a window of its channel's rate limit goes first: the sooner a window begins, the
+Whoever waits for Discord, for a rate limit or for an answer, holds none. Else how far away Discord is would limit what the
+rate limit does not (four requests at once, each 200 ms on its way, make 20 a second and not 45), and channels that get no
+answer would hold up the others.
+
+Where slots are scarce, whoever begins a window of its channel's rate limit goes first: the sooner a window begins, the
 sooner the next one does.
 """
 
@@ -10,17 +14,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class InFlight:
-    """So many places, given to those who go first, then in the order in which they were asked for."""
+class Slots:
+    """So many slots, given to those who go first, then in the order in which they were asked for."""
 
-    def __init__(self, places: int) -> None:
-        self._free = places
+    def __init__(self, number: int) -> None:
+        self._free = number
         self._first: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def place(self, *, first: bool = False) -> AsyncIterator[None]:
-        """Hold a place for as long as the block lasts."""
+    async def slot(self, *, first: bool = False) -> AsyncIterator[None]:
+        """Hold a slot for as long as the block lasts."""
         await self._enter(self._first if first else self._others)
         try:
             yield
@@ -37,7 +41,7 @@ class InFlight:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                # The place came at the same moment.
+                # The slot came at the same moment.
                 self._leave()
             raise
 
