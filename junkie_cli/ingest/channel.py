@@ -215,6 +215,7 @@ class ChannelRun:
 
     def report_wait(self, seconds: float) -> None:
         """Pass on that the channel waits for its rate limit."""
+        self.tools.slots.settled(self.channel_id)
         self.tools.emit(events.Waiting(self.channel_id, self.name, seconds))
 
 
@@ -299,7 +300,7 @@ class _Lane:
         @asynccontextmanager
         async def slot() -> AsyncIterator[None]:
             opens = self._tools.discord.opens_window(self._run.channel_id)
-            async with self._tools.slots.slot(first=opens):
+            async with self._tools.slots.for_page(self._run.channel_id, opens=opens):
                 # Drawn for each attempt, just before it is sent.
                 draw, known = await self._draws.draw(
                     fetch.window,
@@ -354,7 +355,7 @@ class _Lane:
             asked_at=asked.draw.at - LATE,
             complete=self._tools.complete,
         )
-        async with self._tools.slots.slot():
+        async with self._tools.slots.for_write():
             written = await self._tools.writer.write(batch)
         self._tools.progressed()
         short = store.request.after is not None and len(page.ids) < store.request.limit

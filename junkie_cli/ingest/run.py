@@ -211,9 +211,16 @@ class Run:
         busy: list[tuple[Target, ChannelState]] = []
 
         async def work() -> None:
-            busy.extend([(target, state) for target, state in queue if not await self._one(plan, target, state)])
+            for target, state in queue:
+                try:
+                    if not await self._one(plan, target, state):
+                        busy.append((target, state))
+                finally:
+                    self._tools.slots.settled(target.channel.channel_id)
 
-        await side_by_side(*(work() for _ in range(min(CHANNELS_IN_WORK, len(stands)))))
+        workers = min(CHANNELS_IN_WORK, len(stands))
+        self._tools.slots.expect(target.channel.channel_id for target, _ in stands[:workers])
+        await side_by_side(*(work() for _ in range(workers)))
         return busy
 
     def _end(self, ended: ChannelEnded) -> None:

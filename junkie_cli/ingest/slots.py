@@ -4,14 +4,15 @@ Whoever waits for Discord, for a rate limit or for an answer, holds none. Else h
 rate limit does not (four requests at once, each 200 ms on its way, make 20 a second and not 45), and channels that get no
 answer would hold up the others.
 
-Where slots are scarce, whoever begins a window of its channel's rate limit goes first: the sooner a window begins, the
-sooner the next one does.
+Whoever begins a window of its channel's rate limit goes first: the sooner a window begins, the sooner the next one does.
+So do channels of which a first page is expected: a second's worth of requests may start at once, and what other channels'
+further pages take of it, those would have to wait a second for.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 
 class Slots:
@@ -21,11 +22,41 @@ class Slots:
         self._free = number
         self._first: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
+        self._expected: set[int] = set()
+        self._all_asked = asyncio.Event()
+        self._all_asked.set()
+
+    def expect(self, channel_ids: Iterable[int]) -> None:
+        """Let pages that begin no window wait until these channels have asked for their first, or are `settled`."""
+        self._expected.update(channel_ids)
+        if self._expected:
+            self._all_asked.clear()
+
+    def settled(self, channel_id: int) -> None:
+        """Expect nothing of a channel any more: it has asked for a page, needs none, or must wait."""
+        self._expected.discard(channel_id)
+        if not self._expected:
+            self._all_asked.set()
 
     @asynccontextmanager
-    async def slot(self, *, first: bool = False) -> AsyncIterator[None]:
-        """Hold a slot for as long as the block lasts."""
-        await self._enter(self._first if first else self._others)
+    async def for_page(self, channel_id: int, *, opens: bool) -> AsyncIterator[None]:
+        """Hold a slot while a page of a channel is asked for; `opens` says that this begins a window."""
+        if not opens:
+            self.settled(channel_id)
+            await self._all_asked.wait()
+        async with self._slot(self._first if opens else self._others):
+            try:
+                yield
+            finally:
+                self.settled(channel_id)
+
+    def for_write(self) -> AbstractAsyncContextManager[None]:
+        """Hold a slot while a page is written."""
+        return self._slot(self._others)
+
+    @asynccontextmanager
+    async def _slot(self, queue: deque[asyncio.Future[None]]) -> AsyncIterator[None]:
+        await self._enter(queue)
         try:
             yield
         finally:

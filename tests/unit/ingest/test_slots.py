@@ -1,10 +1,12 @@
 import asyncio
 
+import pytest
+
 from junkie_cli.ingest.slots import Slots
 
 
 class Queue:
-    """Slots, and who got one in which order."""
+    """Slots, and who got one in which order: capitals begin a window, small letters don't, `w` writes."""
 
     def __init__(self, number: int) -> None:
         self.slots = Slots(number)
@@ -12,12 +14,18 @@ class Queue:
         self.most = self.inside = 0
 
     async def one(self, name: str) -> None:
-        async with self.slots.slot(first=name.isupper()):
+        slot = self.slots.for_write() if name == "w" else self.slots.for_page(ord(name), opens=name.isupper())
+        async with slot:
             self.order.append(name)
             self.inside += 1
             self.most = max(self.most, self.inside)
             await asyncio.sleep(0)
             self.inside -= 1
+
+
+async def settled_down() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_those_who_go_first_do_and_the_others_keep_their_order() -> None:
@@ -29,7 +37,7 @@ async def test_those_who_go_first_do_and_the_others_keep_their_order() -> None:
 
 async def test_who_gives_up_leaves_the_slot_to_the_next() -> None:
     queue = Queue(1)
-    async with queue.slots.slot():
+    async with queue.slots.for_write():
         tasks = [asyncio.create_task(queue.one(name)) for name in "abc"]
         await asyncio.sleep(0)
         tasks[0].cancel()
@@ -40,3 +48,42 @@ async def test_who_gives_up_leaves_the_slot_to_the_next() -> None:
     assert queue.order == ["c"]
     await queue.one("d")
     assert queue.order == ["c", "d"]
+
+
+async def test_further_pages_wait_for_the_first_ones_that_are_expected_and_writes_do_not() -> None:
+    queue = Queue(2)
+    queue.slots.expect(map(ord, "ABC"))
+    waiting = [asyncio.create_task(queue.one(name)) for name in "abw"]
+    await settled_down()
+    assert queue.order == ["w"]
+    await queue.one("A")
+    await queue.one("B")
+    await settled_down()
+    assert queue.order == ["w", "A", "B"]
+    # There will be none of C.
+    queue.slots.settled(ord("C"))
+    await asyncio.gather(*waiting)
+    assert queue.order == ["w", "A", "B", "a", "b"]
+    await queue.one("c")
+
+
+async def test_a_channel_whose_first_page_begins_no_window_waits_for_others_and_not_for_itself() -> None:
+    queue = Queue(2)
+    queue.slots.expect(map(ord, "ab"))
+    waiting = [asyncio.create_task(queue.one("a"))]
+    await settled_down()
+    assert queue.order == []
+    waiting.append(asyncio.create_task(queue.one("b")))
+    await asyncio.gather(*waiting)
+    assert sorted(queue.order) == ["a", "b"]
+
+
+async def test_nobody_waits_for_one_that_failed() -> None:
+    queue = Queue(2)
+    queue.slots.expect([ord("A")])
+    waiting = asyncio.create_task(queue.one("a"))
+    with pytest.raises(ConnectionError):
+        async with queue.slots.for_page(ord("A"), opens=True):
+            raise ConnectionError
+    await waiting
+    assert queue.order == ["a"]
