@@ -1,6 +1,11 @@
 """`python -m junkie_cli`, and the console script `junkie`."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 
 def main() -> None:
@@ -16,9 +21,27 @@ def main() -> None:
             pass
         else:
             sys.exit(0)
+    _command_line()()
+
+
+def _command_line() -> "Callable[[], NoReturn]":
+    """Import the command line and return what runs it. Ctrl-C meanwhile ends the process: there is nothing to put in order.
+
+    As an exception it would show a traceback, or be lost in something that is being imported.
+    """
+    import os
+    import signal
+
+    from junkie_cli.errors import INTERRUPTED
+
+    # Where Ctrl-C is to be ignored it stays so.
+    if heeded := signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
     from junkie_cli.cli.app import run
 
-    run()
+    if heeded:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return run
 
 
 if __name__ == "__main__":

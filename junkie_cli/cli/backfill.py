@@ -1,7 +1,7 @@
 """`junkie backfill`."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from junkie_cli.errors import PARTIAL
 if TYPE_CHECKING:
     from junkie_cli.ingest.backfill import BackfillOptions
     from junkie_cli.ingest.events import Summary
+
+GRACE: Final = 0.9
+"""Seconds from Ctrl-C to the end, though a database should stand still."""
 
 
 def command(
@@ -78,7 +81,7 @@ def command(
         **own,
     )
     work = plan(settings, run_options, json=json) if dry_run else run(settings, run_options, json=json)
-    return run_async(work)
+    return run_async(work, grace=GRACE)
 
 
 async def run(settings: Settings, run_options: "BackfillOptions", *, json: bool) -> int:
@@ -106,7 +109,8 @@ async def plan(settings: Settings, run_options: "BackfillOptions", *, json: bool
             prepared = await prepare_all(run_options, tools.discord, tools.database, emit, store=False)
             prepared = await settle(prepared, run_options, tools.database)
     show_plan(prepared, run_options, json=json)
-    return 0
+    # Where something could not be listed nobody knows what there is.
+    return PARTIAL if prepared.found.unlisted else 0
 
 
 def exit_code(summary: "Summary", *, accept_unreadable: bool) -> int:

@@ -8,8 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -20,7 +20,7 @@ from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.closing import Closing
 from junkie_cli.cli.figures import count, time_range
 from junkie_cli.cli.lines import another, ending
-from junkie_cli.cli.output import shown, speaks_unicode, writable
+from junkie_cli.cli.output import drawing, shown, speaks_unicode, writable
 from junkie_cli.ingest.events import AnotherRuns, ChannelEnded, ChannelsFound, Emit, Event, Summary
 
 REFRESH_PER_SECOND: Final = 8
@@ -35,6 +35,27 @@ _RATE: Final = 7
 _STATE: Final = 10  # "rate limit"
 _NAME: Final = 40
 _BAR: Final = 30
+
+
+class Enduring:
+    """A terminal that may go away, as when its window is closed: then nobody is told any more, and the work goes on."""
+
+    def __init__(self, terminal: IO[str]) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        """Write to the terminal if there is one."""
+        with suppress(OSError):
+            self._terminal.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what was written."""
+        with suppress(OSError):
+            self._terminal.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
 
 
 def can_draw(console: Console) -> bool:
@@ -71,7 +92,7 @@ def drawn(console: Console, *, clock: Callable[[], float] = time.monotonic) -> I
         elif isinstance(event, ChannelEnded) and ending(event).level >= logging.INFO:
             bars.say(ending(event).text)
 
-    with live:
+    with live, drawing(live.stop):
         yield emit
 
 

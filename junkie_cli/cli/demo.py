@@ -73,7 +73,7 @@ async def play(user: Settings, *, preset: str, window: float) -> int:
     ended: dict[int, str] = {}
     try:
         async with stage(user, preset=preset, window=window) as settings, opened(settings, "demo") as tools:
-            with reporter(json=False) as emit:
+            with reporter(json=False, resumable=False) as emit:
                 await _backfill(settings, tools, _listening(emit, ended))
             await _show(settings, tools, ended)
             again = await _backfill(settings, tools, lambda _: None)

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Final
 
 from junkie_cli.errors import JunkieError
@@ -39,6 +39,8 @@ _PLAIN: Final = {
     "\ufffd": "?",
 }
 _TO_PLAIN: Final = str.maketrans(_PLAIN)
+
+_drawings: Final[list[Callable[[], object]]] = []
 
 
 def shown(text: str) -> str:
@@ -122,6 +124,23 @@ def discard(stream: IO[str]) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def drawing(wipe: Callable[[], object]) -> Iterator[None]:
+    """Draw on the terminal in the block. Should the process end within it, `wipe` puts the terminal in order."""
+    _drawings.append(wipe)
+    try:
+        yield
+    finally:
+        _drawings.remove(wipe)
+
+
+def wipe_drawings() -> None:
+    """Put the terminal in order for a process that ends at once."""
+    for wipe in _drawings:
+        with contextlib.suppress(Exception):
+            wipe()
 
 
 def is_structured() -> bool:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +12,13 @@ from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.closing import UNREADABLE, grouped
 from junkie_cli.cli.figures import count, requests, time_range
 from junkie_cli.cli.ndjson import dump
-from junkie_cli.cli.output import product, speaks_unicode
+from junkie_cli.cli.output import product, shown, speaks_unicode
 from junkie_cli.coverage import Range
 from junkie_cli.ingest.estimate import NOTHING, Estimate, Left, Share, estimate, requests_left
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.backfill import BackfillOptions, Prepared
+    from junkie_cli.ingest.selection import Unlisted
 
 _WIDTH: Final = 80
 """Columns where stdout is no terminal."""
@@ -28,13 +29,14 @@ _MOST_NAME: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A channel of the plan. `gaps` is what the wanted span lacks; `reason` is why it can't be read."""
+    """A channel of the plan. `gaps` is what `[floor, last_id]` lacks; `reason` is why it can't be read."""
 
     channel_id: int
     name: str
     held: int
     last_id: int = 0
     gaps: tuple[Range, ...] = ()
+    floor: int = 0
     fresh: bool = False
     left: Left = NOTHING
     reason: str | None = None
@@ -48,14 +50,14 @@ class Row:
 def show_plan(prepared: "Prepared", options: "BackfillOptions", *, json: bool) -> None:
     """Write the plan to stdout: a table, or one JSON object."""
     rows = list(_rows(prepared, options))
-    guilds = len(prepared.found.guilds)
+    guilds, unlisted = len(prepared.found.guilds), prepared.found.unlisted
     if json:
-        product(dump(as_json(rows, guilds)))
+        product(dump(as_json(rows, guilds, unlisted)))
         return
     terminal = sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((_WIDTH, 24)).columns if terminal else _WIDTH
     ellipsis = "…" if sys.stdout is None or speaks_unicode(sys.stdout) else "..."
-    product("\n".join(as_table(rows, guilds, width=width, ellipsis=ellipsis)))
+    product("\n".join(as_table(rows, guilds, unlisted, width=width, ellipsis=ellipsis)))
 
 
 def _rows(prepared: "Prepared", options: "BackfillOptions") -> Iterator[Row]:
@@ -69,15 +71,17 @@ def _rows(prepared: "Prepared", options: "BackfillOptions") -> Iterator[Row]:
         last_id = channel.last_message_id or 0
         floor = options.goal(channel.channel_id).floor
         gaps = state.covered.gaps(floor, last_id + 1) if left.high != 0 else ()
-        yield Row(channel.channel_id, target.name, state.held, last_id, gaps, fresh=not state.covered, left=left)
+        yield Row(channel.channel_id, target.name, state.held, last_id, gaps, floor, not state.covered, left)
 
 
-def as_table(rows: list[Row], guilds: int, *, width: int, ellipsis: str = "…") -> list[str]:
+def as_table(
+    rows: list[Row], guilds: int, unlisted: Sequence["Unlisted"] = (), *, width: int, ellipsis: str = "…"
+) -> list[str]:
     """Return the plan's lines for people, none wider than `width`."""
     behind = sorted((row for row in rows if row.left.high != 0), key=lambda row: -row.left.low)
     unreadable = [row for row in rows if row.reason is not None]
     current = len(rows) - len(behind) - len(unreadable)
-    whole = estimate([Share(row.left) for row in behind])
+    whole = _whole(behind, unlisted)
     lines: list[str] = []
     if behind:
         lines += _table(behind, width, ellipsis)
@@ -90,8 +94,11 @@ def as_table(rows: list[Row], guilds: int, *, width: int, ellipsis: str = "…")
         lines.append(
             f"Requests: {requests(whole.requests)}. Time: {time_range(whole.low_seconds, whole.high_seconds)}."
         )
-    if whole.requests.high is None:
+    if any(row.left.high is None for row in behind):
         lines.append("Discord gives no counts: where nothing was fetched yet, only the least is known.")
+    if unlisted:
+        lines += ["", "What could not be looked at is not in this plan:"]
+        lines += [f"  {shown(place.name)}: {shown(place.reason)}" for place in unlisted]
     if unreadable:
         lines += ["", *grouped(UNREADABLE, [(row.name, row.reason or "") for row in unreadable])]
     return [part for line in lines for part in _wrapped(line, width, ellipsis)]
@@ -130,14 +137,15 @@ def lacks(row: Row) -> str:
     if not row.gaps:
         return "nothing"
     gap = row.gaps[0]
+    if row.floor < gap.lo and gap.hi <= row.last_id:
+        return "1 stretch"
     if gap.hi <= row.last_id:
         return f"before {snowflake.to_datetime(gap.hi):%Y-%m-%d}"
     return f"since {snowflake.to_datetime(gap.lo):%Y-%m-%d}"
 
 
-def as_json(rows: list[Row], guilds: int) -> dict[str, Any]:
+def as_json(rows: list[Row], guilds: int, unlisted: Sequence["Unlisted"] = ()) -> dict[str, Any]:
     """Return the plan for programs. Ids are strings; `high` null: at least `low`."""
-    whole = estimate([Share(row.left) for row in rows])
     return {
         "guilds": guilds,
         "channels": [
@@ -152,8 +160,15 @@ def as_json(rows: list[Row], guilds: int) -> dict[str, Any]:
             }
             for row in rows
         ],
-        **_forecast(whole),
+        "unlisted": [{"id": str(place.place_id), "name": place.name, "reason": place.reason} for place in unlisted],
+        **_forecast(_whole(rows, unlisted)),
     }
+
+
+def _whole(rows: Sequence[Row], unlisted: Sequence["Unlisted"]) -> Estimate:
+    """Return what all takes together. Where something could not be listed, nobody knows what else there is."""
+    more = [Share(Left(0, None))] if unlisted else []
+    return estimate([*(Share(row.left) for row in rows), *more])
 
 
 def _forecast(forecast: Estimate) -> dict[str, Any]:

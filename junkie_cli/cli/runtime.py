@@ -4,14 +4,15 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from junkie_cli import config
 from junkie_cli.cli import options
-from junkie_cli.cli.output import set_up_logging
+from junkie_cli.cli.output import set_up_logging, wipe_drawings
 from junkie_cli.config import Settings
 from junkie_cli.errors import INTERRUPTED
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from junkie_cli.db.database import Database
     from junkie_cli.db.workers import Presence
     from junkie_cli.ingest.selection import Selection
+
+LONGEST_GRACE: Final = 4.5
+"""Seconds from a signal to the end, whatever hangs."""
 
 
 def begin(flags: Mapping[str, Any] | None = None, *, quiet: bool = False) -> Settings:
@@ -39,7 +43,7 @@ def run_async(main: Coroutine[Any, Any, int], *, interrupted: int = INTERRUPTED,
     """Run a command and return its exit code.
 
     Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give the code `interrupted` once it has cleaned up. Should
-    that take longer than `grace` seconds, since a database or a disk hangs, the process ends at once.
+    that take longer than `grace` seconds, since a database or a disk hangs, the process ends; see `_end_after`.
     """
     # Of all that help and --version import it would take the longest.
     import asyncio
@@ -83,12 +87,23 @@ def end_well_if_stopped() -> None:
 
 
 def _end_after(seconds: float, code: int) -> "threading.Timer":
-    """End the process after so many seconds, whatever it waits for: as if it were killed, which it must bear anyway."""
+    """End the process after so many seconds, whatever it waits for: as if it were killed, which it must bear anyway.
+
+    Should the embedded server be starting or stopping then, it gets LONGEST_GRACE.
+    """
     import threading
 
     def end() -> None:
+        from junkie_cli.db import embedded
+
+        deadline = time.monotonic() + LONGEST_GRACE - seconds
+        while embedded.at_work() and time.monotonic() < deadline:
+            # It would be left behind, and running.
+            time.sleep(0.01)
+        wipe_drawings()
         logging.getLogger(__name__).warning(
-            "what was to be cleaned up takes too long; ending without it, as if killed. The next run fetches what is missing"
+            "what was to be cleaned up takes too long; ending without it, as if killed. Everything fetched so far is kept, "
+            "and the next run fetches what is missing"
         )
         logging.shutdown()
         os._exit(code)

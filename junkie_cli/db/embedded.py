@@ -37,6 +37,8 @@ _OWN_PATIENCE: Final = 2.0
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_at_work: Final[set[object]] = set()
+
 
 class EmbeddedServer:
     """A command's hold on the server of its JUNKIE_HOME. Made by `embedded_server`."""
@@ -211,11 +213,18 @@ def locked(cluster: Cluster, wait: Callable[[float], object]) -> Iterator[None]:
         os.close(descriptor)
 
 
+def at_work() -> bool:
+    """Say whether a server is just being started, joined or left: one that is left behind meanwhile nobody stops."""
+    return bool(_at_work)
+
+
 async def to_its_end(work: Callable[[], T], abandoned: threading.Event | None = None) -> T:
     """Run blocking work in a thread and return its result.
 
     A cancellation asks it to give up, and is passed on only when it has ended.
     """
+    mark = object()
+    _at_work.add(mark)
     future = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(future)
@@ -229,3 +238,5 @@ async def to_its_end(work: Callable[[], T], abandoned: threading.Event | None = 
         if not future.cancelled():
             future.exception()
         raise
+    finally:
+        _at_work.discard(mark)

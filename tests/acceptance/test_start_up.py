@@ -51,3 +51,31 @@ def test_a_command_without_a_token_ends_before_discord_is_imported(tmp_path: Pat
     code, modules = imported(tmp_path, "backfill")
     assert code == 4
     assert modules & {"discord", "aiohttp"} == set()
+
+
+INTERRUPTED_IN_AN_IMPORT = """
+import os, signal, sys
+from junkie_cli.__main__ import main
+class Impatient:
+    def find_spec(self, name, path, target=None):
+        if name == "junkie_cli.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                len(name)
+            except BaseException:
+                print("lost")
+sys.meta_path.insert(0, Impatient())
+main()
+"""
+
+
+def test_ctrl_c_while_it_starts_is_never_lost_and_shows_no_traceback(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_AN_IMPORT, "config"],
+        env={"PATH": os.environ["PATH"], "JUNKIE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")

@@ -1,5 +1,6 @@
 """Bars fit the terminal, whatever its size and whatever channels are called."""
 
+import errno
 import io
 import re
 import sys
@@ -10,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from junkie_cli.cli.bars import Bars, can_draw, drawn
+from junkie_cli.cli.progress import reporter
 from junkie_cli.ingest.estimate import Left
 from junkie_cli.ingest.events import DiscoveryBegan, Outcome, Waiting
 from tests.unit.cli.runs import HOSTILE, began, ended, found, page, run_of, summary
@@ -132,6 +134,24 @@ def test_channels_that_are_done_leave_the_bars_and_are_told_above_them() -> None
     # The cursor is shown again, and nothing of a name got through as an escape sequence.
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
     assert "\x1b[2J" not in text
+
+
+def test_a_terminal_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        def flush(self) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with reporter(json=False) as emit:
+        for event in [*run_of(["#a"]), ended(0, "#a"), summary()]:
+            emit(event)
 
 
 def written_to(console: Console) -> str:

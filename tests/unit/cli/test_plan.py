@@ -12,7 +12,7 @@ from junkie_cli.coverage import Coverage, Range
 from junkie_cli.db.reader import ChannelState
 from junkie_cli.ingest.backfill import BackfillOptions, Prepared
 from junkie_cli.ingest.estimate import Left, Progress
-from junkie_cli.ingest.selection import Found, Target
+from junkie_cli.ingest.selection import Found, Target, Unlisted
 from junkie_cli.models import Access, Channel, ChannelType, Guild
 from tests.unit.cli.runs import HOSTILE
 
@@ -23,8 +23,9 @@ def at(month: int) -> int:
 
 FRESH = Row(at(1), "#fresh", 0, at(6), (Range(at(1), at(6)),), fresh=True, left=Left(1, None))
 BEHIND = Row(at(1), "#behind", 1200, at(6), (Range(at(5), at(6) + 1),), left=Left(20, 45))
-SHALLOW = Row(at(1), "#shallow", 500, at(6), (Range(at(1), at(4)),), left=Left(3, 3))
+SHALLOW = Row(at(1), "#shallow", 500, at(6), (Range(at(1), at(4)),), at(1), left=Left(3, 3))
 TORN = Row(at(1), "#torn", 7, at(6), (Range(at(1), at(2)), Range(at(3), at(4))), left=Left(2, 9))
+HOLED = Row(at(1), "#holed", 7, at(6), (Range(at(2), at(3)),), at(1), left=Left(2, 9))
 CURRENT = Row(at(1), "#current", 90, at(6))
 STAFF = Row(at(1), "#staff", 0, reason="lacks View Channel")
 
@@ -64,7 +65,13 @@ def test_hostile_names_keep_to_the_width(width: int) -> None:
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [(FRESH, "everything"), (BEHIND, "since 2024-05-01"), (SHALLOW, "before 2024-04-01"), (TORN, "2 stretches")],
+    [
+        (FRESH, "everything"),
+        (BEHIND, "since 2024-05-01"),
+        (SHALLOW, "before 2024-04-01"),
+        (TORN, "2 stretches"),
+        (HOLED, "1 stretch"),
+    ],
 )
 def test_what_lacks_in_words(row: Row, words: str) -> None:
     assert lacks(row) == words
@@ -85,6 +92,23 @@ def test_a_plan_for_programs() -> None:
         "seconds": {"low": 15.0, "high": 40.0},
     }
     assert plan["channels"][2]["readable"] is False
+
+
+CLOSED = Unlisted(7, "a guild\x1b[2J", "it could not be listed: guild 7: Missing Access (403, code 50001)")
+
+
+def test_what_could_not_be_listed_is_told_and_leaves_the_end_open() -> None:
+    assert as_table([SHALLOW], 1, [CLOSED], width=80)[2:] == [
+        "",
+        "1 channel in 1 guild: 1 to fetch, 0 up to date, 0 unreadable",
+        "Requests: at least 3. Time: at least 1 s.",
+        "",
+        "What could not be looked at is not in this plan:",
+        "  a guild\ufffd[2J: it could not be listed: guild 7: Missing Access (403, code 50001)",
+    ]
+    plan = as_json([SHALLOW], 1, [CLOSED])
+    assert plan["requests"] == {"low": 3, "high": None}
+    assert plan["unlisted"] == [{"id": "7", "name": CLOSED.name, "reason": CLOSED.reason}]
 
 
 @pytest.fixture
