@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -20,7 +20,7 @@ from junkie_cli.cli.cells import crop, fit
 from junkie_cli.cli.closing import Closing
 from junkie_cli.cli.figures import count, time_range
 from junkie_cli.cli.lines import another, ending
-from junkie_cli.cli.output import drawing, shown, speaks_unicode, writable
+from junkie_cli.cli.output import discard, drawing, shown, speaks_unicode, writable
 from junkie_cli.ingest.events import AnotherRuns, ChannelEnded, ChannelsFound, Emit, Event, Summary
 
 REFRESH_PER_SECOND: Final = 8
@@ -45,14 +45,18 @@ class Enduring:
 
     def write(self, text: str) -> int:
         """Write to the terminal if there is one."""
-        with suppress(OSError):
+        try:
             self._terminal.write(text)
+        except OSError:
+            discard(self._terminal)
         return len(text)
 
     def flush(self) -> None:
         """Send what was written."""
-        with suppress(OSError):
+        try:
             self._terminal.flush()
+        except OSError:
+            discard(self._terminal)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._terminal, name)
