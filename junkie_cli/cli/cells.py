@@ -1,14 +1,16 @@
 """Text in a terminal's cells: what people wrote may be double-width, and must end where its column ends."""
 
 import re
+from itertools import accumulate
 from typing import Final
+from unicodedata import category
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from junkie_cli.cli.output import shown
 
 # They change the width of what stands before them, and terminals disagree on how.
-_WIDTH_CHANGERS: Final = dict.fromkeys((0xFE0E, 0xFE0F, 0x200C, 0x200D))
+_WIDTH_CHANGERS: Final = dict.fromkeys((0xFE0E, 0xFE0F, 0x200C, 0x200D, *range(0x1F3FB, 0x1F400)))
 
 _MARKS: Final = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACK: Final = re.compile(f"({_MARKS}{{2}}){_MARKS}+")
@@ -17,9 +19,13 @@ _STACK: Final = re.compile(f"({_MARKS}{{2}}){_MARKS}+")
 def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
     """Return text in exactly that many cells: padded, or cropped with an ellipsis."""
     text = _tamed(text)
-    if cell_len(text) <= width or width <= len(ellipsis):
-        return set_cell_size(text, width)
-    return set_cell_size(text, width - len(ellipsis)) + ellipsis
+    if (cells := _cells(text)) > width:
+        ellipsis = ellipsis if width > len(ellipsis) else ""
+        room = width - len(ellipsis)
+        text = text[: sum(end <= room for end in accumulate(map(_cells_of_one, text)))]
+        cells = _cells(text)
+        return text + " " * (room - cells) + ellipsis
+    return text + " " * (width - cells)
 
 
 def crop(text: str, width: int, *, ellipsis: str = "…") -> str:
@@ -29,7 +35,17 @@ def crop(text: str, width: int, *, ellipsis: str = "…") -> str:
 
 def cells_of(text: str) -> int:
     """Return how many cells `fit` needs to show all of a text."""
-    return cell_len(_tamed(text))
+    return _cells(_tamed(text))
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else sum(map(_cells_of_one, text))
+
+
+def _cells_of_one(sign: str) -> int:
+    # A vowel sign as in Hindi or Tamil takes a cell of its own in some terminals, and none in others: a line with too little
+    # in it is crooked, one with too much is broken, and the drawing with it.
+    return cell_len(sign) or category(sign) == "Mc"
 
 
 def _tamed(text: str) -> str:

@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from typing import Any
+from unicodedata import category
 
 import pytest
 from rich.cells import cell_len
@@ -68,6 +69,12 @@ def test_no_line_is_wider_and_no_screen_taller_than_the_terminal(width: int, hei
         assert cell_len(line) <= max(width - 1, 1)
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202e\u2066]", line)
         line.encode(encoding)
+
+
+def test_signs_that_some_terminals_give_a_cell_have_one() -> None:
+    names = ["क्षेत्रीय हिन्दी चैनल लंबा नाम यहाँ है" * 2, "தமிழ் மொழி நீளமான பெயர் கொ" * 3, "👋🏽" * 40]
+    for line in screen(bars_of(run_of(names)), 80, 24):
+        assert sum(cell_len(sign) or category(sign) in {"Mc", "Sk"} for sign in line) <= 79
 
 
 def test_channels_that_do_not_fit_are_counted() -> None:
