@@ -85,6 +85,8 @@ class _Threads:
     joined: set[int] = field(default_factory=set)
     unlisted: list[Unlisted] = field(default_factory=list)
     newest: dict[ListKey, datetime] = field(default_factory=dict)
+    may_lack: int = 0
+    """How many more lists may be passed over because Discord gives no sensible answer."""
 
     def add(self, threads: Iterable[Any], joined: frozenset[int]) -> None:
         """Take over the threads of an answer, and which of them the bot is in."""
@@ -146,15 +148,17 @@ class Directory:
         cursors: Mapping[ListKey, datetime] | None = None,
         *,
         wanted: Callable[[Channel], bool] = lambda _: True,
+        may_lack: int = 0,
     ) -> GuildInventory:
         """Add a guild's threads: the active ones, and the archived ones of `wanted` channels.
 
-        A list of `cursors` is walked only down to the threads archived at that moment.
+        A list of `cursors` is walked only down to the threads archived at that moment. So many lists `may_lack` because
+        Discord gives no sensible answer about them; they are `unlisted` then, as those that may not be read.
 
         Raises ChannelForbidden or ChannelNotFound if the bot is not in the guild any more.
         """
         inventory, bot = listing.inventory, listing.standing
-        found = _Threads()
+        found = _Threads(may_lack=may_lack)
         await self._threads(bot, [shown for shown in listing.shown if wanted(shown[0])], found, cursors or {})
         parents = {channel.channel_id: payload for channel, payload in listing.shown}
         threads: list[FoundChannel] = []
@@ -287,7 +291,11 @@ class Directory:
             # Deleted since the channels were listed.
             place = {"channel_id": key.parent_id}
             log.info("channel %s is gone; its archived threads are not listed", key.parent_id, extra=place)
-        except ChannelError as error:
+        except (ChannelError, DiscordUnavailable) as error:
+            if isinstance(error, DiscordUnavailable):
+                if not found.may_lack:
+                    raise
+                found.may_lack -= 1
             found.unlisted.append(Unlisted(key, error.message))
             place = {"channel_id": key.parent_id}
             log.warning("archived threads (%s) can't be listed: %s", key.listing.name.lower(), error, extra=place)

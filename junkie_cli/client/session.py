@@ -112,9 +112,10 @@ class DiscordClient:
         cursors: Mapping[ListKey, datetime] | None = None,
         *,
         wanted: Callable[[Channel], bool] = lambda _: True,
+        may_lack: int = 0,
     ) -> GuildInventory:
         """Add a guild's threads; see `Directory.with_threads`."""
-        return await self._directory.with_threads(listing, cursors, wanted=wanted)
+        return await self._directory.with_threads(listing, cursors, wanted=wanted, may_lack=may_lack)
 
     async def channel(self, channel_id: int) -> FoundChannel:
         """Return a channel, thread or DM by its id. Raises ChannelNotFound, ChannelForbidden."""

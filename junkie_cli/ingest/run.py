@@ -26,6 +26,7 @@ from junkie_cli.errors import (
     ChannelNotFound,
     ConfigError,
     DatabaseError,
+    DiscordUnavailable,
     JunkieError,
     TooManyInvalidRequests,
 )
@@ -186,11 +187,18 @@ class Run:
             stands = [(target, worklist.states[target.channel.channel_id]) for target in found.targets]
             busy.extend(await self._pass(plan, stands))
 
-        async def work_on_more() -> None:
-            async for worklist in worklists:
-                await work(worklist)
+        async def work_on_more() -> DiscordUnavailable | None:
+            try:
+                async for worklist in worklists:
+                    await work(worklist)
+            except DiscordUnavailable as error:
+                # What was found until then is worked on to its end.
+                return error
+            return None
 
-        await side_by_side(work(await anext(worklists)), work_on_more())
+        _, unavailable = await side_by_side(work(await anext(worklists)), work_on_more())
+        if unavailable is not None:
+            raise unavailable
         await self._note_checked(self._current)
         for _ in range(BUSY_RETRIES):
             if not busy:

@@ -32,6 +32,10 @@ LABELS: Final[Mapping[Wanted, Label]] = MappingProxyType(
 """Where each part of a selection is said, unless a variable says it."""
 
 
+MAY_LACK: Final = 8
+"""Lists of archived threads for which a guild's others are not given up: with more of them Discord itself is unwell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The filters of a command, as ids. Empty `guilds` and `channels` mean all.
@@ -171,8 +175,9 @@ async def find(
     """List what the bot can see and the selection wants: first all channels, then what threads they have.
 
     Looking through the lists of archived threads takes long, and work on the channels need not wait for it. The lists are
-    walked only as far as they are new; the older threads are known from the archive. Not `strict`, what is named and is
-    not there is passed over. `listing` is told of each guild just before Discord is asked for it.
+    walked only as far as they are new; the older threads are known from the archive. `strict`, all that is named must be
+    there, and some lists may be beyond Discord; not so, what is not there is passed over, and such a list is an error, as
+    for whoever tries again. `listing` is told of each guild just before Discord is asked for it.
 
     The selection is settled. Raises UsageError, or ConfigError for a variable, for a guild or channel that doesn't exist,
     that the bot isn't in, or that is a category.
@@ -195,7 +200,7 @@ async def find(
             known.append((listed, beside))
     yield first
     if selection.threads and known:
-        yield await _threads(discord, places, selection, known, first)
+        yield await _threads(discord, places, selection, known, first, may_lack=MAY_LACK if strict else 0)
 
 
 async def _threads(
@@ -204,6 +209,8 @@ async def _threads(
     selection: Selection,
     known: Sequence[tuple["GuildListing", Sequence[FoundChannel]]],
     first: Found,
+    *,
+    may_lack: int,
 ) -> Found:
     """Return the threads of guilds whose channels are known, less those that were among them."""
     whole = Found()
@@ -215,7 +222,7 @@ async def _threads(
         guild = listing.inventory.guild
         try:
             inventories[guild.guild_id] = await discord.with_threads(
-                listing, cursors, wanted=selection.wants_threads_of
+                listing, cursors, wanted=selection.wants_threads_of, may_lack=may_lack
             )
         except ChannelError as error:
             whole.unlisted.append(_not_listed(guild, error))

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from junkie_cli import snowflake
+from junkie_cli.errors import DiscordUnavailable
+from junkie_cli.ingest.events import ChannelEnded, Outcome, Summary
 from junkie_cli.ingest.selection import Selection
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import Scene
@@ -45,6 +49,33 @@ async def test_a_thread_made_and_archived_between_two_runs_is_found(scene: MakeS
         (late,) = archive_threads(s, 1)
         await s.backfill()
         assert set(await archived(s.database, late)) == set(s.control.ids(late))
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_list_that_discord_can_not_give_costs_no_other_channel_anything(scene: MakeScene) -> None:
+    async with scene("3x250") as s:
+        parent, *others = sorted(s.control.readable())
+        threads = [s.control.add_thread(other, "thread", content="first").id for other in others]
+        for thread in threads:
+            s.control.archive(thread, at_ms=snowflake.to_ms(thread) + 60_000)
+        s.control.fault("503", route="*archived*", channel_id=parent, times=None)
+        summary = await s.backfill()
+        assert summary.fatal == ""
+        # The public list, and that of private threads.
+        failed = [ended for ended in s.of(ChannelEnded) if ended.outcome is Outcome.FAILED]
+        assert [ended.channel_id for ended in failed] == [parent, parent]
+        assert "archived threads could not be listed" in failed[0].reason
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_where_no_list_can_be_given_the_channels_are_worked_on_to_their_end(scene: MakeScene) -> None:
+    async with scene("9x250") as s:
+        s.control.fault("503", route="*archived*", times=None)
+        with pytest.raises(DiscordUnavailable):
+            await s.backfill()
+        (summary,) = s.of(Summary)
+        assert summary.outcomes == {Outcome.COMPLETE: 9}
+        assert "503" in summary.fatal
         await assert_equals_truth(s.database, s.truths())
 
 
