@@ -17,6 +17,7 @@ from junkie_cli.config import Settings
 
 if TYPE_CHECKING:
     from junkie_cli.db.reader import ChannelState
+    from junkie_cli.errors import ConfigError
     from junkie_cli.ingest.events import Emit, Event, Summary
     from junkie_cli.models import Message
 
@@ -55,9 +56,16 @@ def command(
     into a PostgreSQL of its own, at Discord's rate limits, only faster. Your own archive and settings are not touched.
     """
     # Where things are is all that matters here: a token or a database of the user's must not be used.
+    problems: list[ConfigError] = []
     user = config.load(
-        options.for_all.get(), environ={name: os.environ[name] for name in _PLACES if name in os.environ}
+        options.for_all.get(),
+        environ={name: os.environ[name] for name in _PLACES if name in os.environ},
+        problems=problems,
     )
+    for problem in problems:
+        # What else stands in a .env need not make sense yet.
+        if problem.setting in {"", *_PLACES}:
+            raise problem
     set_up_logging(user.log_level, user.log_format)
     return run_async(play(user, preset=preset, window=window))
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ async def test_in_a_pipe(command: Command, home: Path) -> None:
     assert re.search(r"Summary: \d+/17 channels successful, 2 failed", done.stderr)
     assert "\x1b" not in done.stdout + done.stderr
     # Whoever was started last is reaped before the demo ends.
+    assert traces(home) == []
+
+
+async def test_an_env_file_that_is_not_ready_yet_does_not_matter(command: Command, home: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKEN='…'\nCACHE_TTL=soon\n")
+    assert_shown(await replace(command, folder=tmp_path).run(*QUICK))
+    (tmp_path / ".env").write_text("LOG_LEVEL=loud\n")
+    done = await replace(command, folder=tmp_path).run(*QUICK)
+    assert done.code == 4
+    assert done.stderr.startswith("error: LOG_LEVEL (")
     assert traces(home) == []
 
 
