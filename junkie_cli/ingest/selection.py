@@ -3,7 +3,6 @@
 `--channel` takes a channel with its threads; DM channels are reached only that way, since Discord doesn't list them to bots.
 """
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,17 +13,16 @@ from junkie_cli import reference
 from junkie_cli.client.discovery import ListKey, side_by_side
 from junkie_cli.client.threads import Listing
 from junkie_cli.db.places import Places
-from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, ConfigError, TokenRejected, UsageError
+from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound, DiscordError, DiscordUnavailable
 from junkie_cli.ingest.events import DiscoveryBegan, Emit
-from junkie_cli.models import Access, Channel, ChannelType, FoundChannel, Guild, Role
+from junkie_cli.ingest.named import named_channels
+from junkie_cli.models import Access, Channel, FoundChannel, Guild, Role
 from junkie_cli.reference import Asked, Known, Label, Wanted
 
 if TYPE_CHECKING:
     from junkie_cli.client.discovery import GuildInventory, GuildListing
     from junkie_cli.client.session import DiscordClient
 
-
-log = logging.getLogger(__name__)
 
 LABELS: Final[Mapping[Wanted, Label]] = MappingProxyType(
     {Wanted.GUILD: Label("--guild"), Wanted.CHANNEL: Label("--channel"), Wanted.PLACE: Label("--exclude")}
@@ -184,7 +182,7 @@ async def find(
     """
     assert not selection.named
     first = Found()
-    named = await _named_channels(discord, selection, strict=strict)
+    named = await named_channels(discord, selection, strict=strict)
     for single in named:
         if single.channel.guild_id is None and not selection.excludes(single.channel):
             first.channels.append(single.channel)
@@ -194,7 +192,7 @@ async def find(
         guilds = await discord.guilds()
         first.member_of = [guild.guild_id for guild in guilds]
         wanted = _wanted_guilds(guilds, selection, named, strict=strict)
-        for listed in await _listings(discord, wanted, first, emit, listing):
+        for listed in await _listings(discord, wanted, first, emit, listing, strict=strict):
             beside = [*named, *await _hidden(discord, places, listed.inventory, first)]
             _add(first, listed.inventory, beside, [], selection)
             known.append((listed, beside))
@@ -243,10 +241,20 @@ async def _threads(
 
 
 async def _listings(
-    discord: "DiscordClient", guilds: Sequence[Guild], first: Found, emit: Emit, listing: Callable[[int], object]
+    discord: "DiscordClient",
+    guilds: Sequence[Guild],
+    first: Found,
+    emit: Emit,
+    listing: Callable[[int], object],
+    *,
+    strict: bool,
 ) -> list["GuildListing"]:
-    """List guilds, some at once; what can't be listed is added to `first.unlisted`."""
+    """List guilds, some at once; what can't be listed is added to `first.unlisted`.
+
+    Raises DiscordUnavailable if Discord gives no sensible answer about any of them; not `strict`, about one of them.
+    """
     listed: dict[int, GuildListing] = {}
+    unavailable: list[DiscordUnavailable] = []
 
     async def one(guild: Guild) -> None:
         emit(DiscoveryBegan(guild.name))
@@ -255,12 +263,19 @@ async def _listings(
             listed[guild.guild_id] = await discord.listing(guild)
         except ChannelError as error:
             first.unlisted.append(_not_listed(guild, error))
+        except DiscordUnavailable as error:
+            if not strict:
+                raise
+            unavailable.append(error)
+            first.unlisted.append(_not_listed(guild, error))
 
     await side_by_side(one, guilds)
+    if unavailable and not listed:
+        raise unavailable[0]
     return [listed[guild.guild_id] for guild in guilds if guild.guild_id in listed]
 
 
-def _not_listed(guild: Guild, error: ChannelError) -> Unlisted:
+def _not_listed(guild: Guild, error: DiscordError) -> Unlisted:
     return Unlisted(guild.guild_id, guild.name, f"it could not be listed: {error.message}")
 
 
@@ -326,40 +341,6 @@ def _known_threads(threads: Iterable[Channel], listed: Sequence[FoundChannel]) -
         if thread.channel_id not in by_id and parent is not None:
             known.append(FoundChannel(thread, parent.access))
     return known
-
-
-async def _named_channels(discord: "DiscordClient", selection: Selection, *, strict: bool) -> list[FoundChannel]:
-    label = selection.labels[Wanted.CHANNEL]
-    named: list[FoundChannel] = []
-    for channel_id in sorted(selection.channels):
-        try:
-            named.append(await _named_channel(discord, channel_id, label))
-        except TokenRejected:
-            raise
-        except (UsageError, ConfigError) as error:
-            if strict:
-                raise
-            log.warning("%s", error.message)
-    return named
-
-
-async def _named_channel(discord: "DiscordClient", channel_id: int, label: Label) -> FoundChannel:
-    try:
-        found = await discord.channel(channel_id)
-    except ChannelNotFound:
-        raise label.error(
-            f"channel {channel_id} does not exist", "copy its id again; a deleted channel has none"
-        ) from None
-    except ChannelForbidden:
-        raise label.error(
-            f"channel {channel_id} can't be seen by the bot", "let it view the channel, or leave the channel out"
-        ) from None
-    if found.channel.type in ChannelType.HOLD_NOTHING:
-        raise label.error(
-            f"channel {channel_id} ('{found.channel.name}') is a category and holds no messages",
-            "name its channels; --exclude takes a category",
-        )
-    return found
 
 
 def _wanted_guilds(

@@ -68,6 +68,19 @@ async def test_a_list_that_discord_can_not_give_costs_no_other_channel_anything(
         await assert_equals_truth(s.database, s.truths())
 
 
+async def test_a_guild_about_which_discord_says_nothing_sensible_costs_the_others_nothing(scene: MakeScene) -> None:
+    async with scene("1x250") as s:
+        guild = s.control.add_guild("away")
+        s.control.fault("503", route="guild*", channel_id=guild.id, times=None)
+        summary = await s.backfill()
+        assert (summary.fatal, summary.errors) == ("", 1)
+        assert "it could not be listed" in s.ended(guild.id).reason
+        await assert_equals_truth(s.database, s.truths())
+        s.control.fault("503", route="guild*", times=None, skip=1)
+        with pytest.raises(DiscordUnavailable):
+            await s.backfill()
+
+
 async def test_where_no_list_can_be_given_the_channels_are_worked_on_to_their_end(scene: MakeScene) -> None:
     async with scene("9x250") as s:
         s.control.fault("503", route="*archived*", times=None)
