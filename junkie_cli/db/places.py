@@ -126,16 +126,18 @@ class Places:
         """Say whether the archive knows a guild's name."""
         return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
 
-    async def note_checked(self, channel_ids: Collection[int], at: datetime, *, heard_ago: float | None = None) -> None:
+    async def note_checked(
+        self, channel_ids: Collection[int], at: datetime, *, heard_at: datetime | None = None
+    ) -> None:
         """Record that Discord was asked for the newest messages of channels at that moment, and they are in the archive.
 
-        Whatever else happened in them until so many seconds ago as `heard_ago` was told and is written, or is on record as
-        missed; None where nobody here listens.
+        Whatever else happened in them until `heard_at` was told and is written, or is on record as missed; None where
+        nobody here listens. Both are times of the database's clock.
         """
         parameters = {
             "channel_ids": sorted(channel_ids),
             "asked_at": at,
-            "heard_ago": heard_ago,
+            "heard_at": heard_at,
             "late": LATE_SECONDS,
         }
 
@@ -171,12 +173,13 @@ class Places:
 
         await self._database.transaction(work)
 
-    async def note_watched(self, channel_id: int, since: datetime | None, *, heard_ago: float | None = None) -> None:
+    async def note_watched(self, channel_id: int, since: datetime | None, *, heard_at: datetime | None = None) -> None:
         """Record that no edit or deletion that happened before `since` is missing in a channel.
 
-        None: none at all that happened until so many seconds ago as `heard_ago`, and whoever listens hears of the others.
+        None: none at all that happened until `heard_at`, and whoever listens hears of the others. Both are times of the
+        database's clock.
         """
-        parameters = {"channel_id": channel_id, "since": since, "heard_ago": None if since is not None else heard_ago}
+        parameters = {"channel_id": channel_id, "since": since, "heard_at": None if since is not None else heard_at}
 
         async def work(connection: "AsyncConnection[Any]") -> None:
             await connection.execute(query("note_watched"), parameters)

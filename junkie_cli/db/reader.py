@@ -87,7 +87,12 @@ class Reader:
 
     async def draw_seen(self) -> int:
         """Draw a `seen` for a batch of events."""
-        return int((await self._row("draw_seen"))[0])
+        return (await self.draw_seen_now())[0]
+
+    async def draw_seen_now(self) -> tuple[int, datetime]:
+        """Draw a `seen` for a batch of events, and return the database's time with it."""
+        seen, now = await self._row("draw_seen")
+        return int(seen), now
 
     async def known_near(
         self, channel_id: int, snowflake: int, *, above: bool, but_not: Sequence[int] = ()

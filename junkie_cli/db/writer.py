@@ -49,8 +49,8 @@ class Batch:
 
     `asked_at` is a time of the database's clock before the claims' pages were asked for. `shown_at` is the `seen` of the
     page that makes the claims, unless it is empty: rows of another program that it lacks are inferred to be deleted,
-    though they were adopted only after it was asked for. So many seconds as `heard_ago` ago the gateway had told of all
-    that had happened in the channels claimed; None for a page.
+    though they were adopted only after it was asked for. Until `heard_at`, a time of the same clock, the gateway
+    had told of all that had happened in the channels claimed; None for a page.
     """
 
     messages: Sequence[Incoming] = ()
@@ -59,7 +59,7 @@ class Batch:
     claims: Mapping[int, Coverage] = field(default_factory=dict)
     asked_at: datetime | None = None
     shown_at: int | None = None
-    heard_ago: float | None = None
+    heard_at: datetime | None = None
     fresh: bool = True
     """Whether the messages are likely to be new to the archive: then they are stored without looking them up first."""
 
@@ -374,5 +374,5 @@ def _claim_columns(batch: Batch) -> dict[str, Any]:
         "los": integers(claim.lo for _, claim in claims),
         "his": integers(claim.hi for _, claim in claims),
         "asked_at": batch.asked_at,
-        "heard_ago": batch.heard_ago,
+        "heard_at": batch.heard_at,
     }

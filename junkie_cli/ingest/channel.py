@@ -58,8 +58,8 @@ class Watcher(Protocol):
     def joined(self, channel_id: int, hi: int, watch: tuple[int, int]) -> None:
         """Take in that everything below `hi` was on a page that was asked for during `watch`."""
 
-    async def heard_ago(self) -> float:
-        """Put on record what was missed, and return how many seconds ago all else that had happened is in the archive."""
+    async def heard_at(self) -> datetime:
+        """Put on record what was missed, and return until when, by the database's clock, all else is in the archive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from junkie_cli.coverage import Coverage, Range
@@ -41,7 +42,7 @@ async def _nothing() -> None:
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits to be written, folded per message; `seen` is drawn when it is. `heard_at` is when the last of it was told.
+    """What waits to be written, folded per message; `seen` is drawn when it is. `heard_at` is when the first of `claims` was told.
 
     `breaks` is how often something had been missed in the channels of `claims` when they were made.
     """
@@ -56,13 +57,17 @@ class _Pending:
     def __bool__(self) -> bool:
         return bool(self.messages or self.deleted or self.users or self.claims)
 
-    def batch(self, seen: int, now: float) -> Batch:
+    @property
+    def depth(self) -> int:
+        return len(self.messages) + len(self.deleted)
+
+    def batch(self, seen: int, heard_at: datetime) -> Batch:
         return Batch(
             messages=[replace(incoming, seen=seen) for incoming in self.messages.values()],
             deletions=[Deletion(key, seen, "event") for key in self.deleted],
             users=list(self.users.values()),
             claims=self.claims,
-            heard_ago=max(now - self.heard_at, 0.0),
+            heard_at=heard_at,
         )
 
     def by_message(self) -> "list[_Pending]":
@@ -80,6 +85,8 @@ class LiveWriter:
     `on_gap` is told of a channel whose range ended in a way that REST must mend. `settle` stores what was told of channels:
     before their messages, since rules of `forget` go by the place, and what was missed counts from the last that was heard.
     `silence` says how many seconds ago whatever happened had been told for sure.
+
+    `accepted` is False from when the database could not take something until it takes something again.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class LiveWriter:
         self.ranges = LiveRanges()
         self.written = Written()
         self.dropped = 0
+        self.accepted = True
         self._reader = reader
         self._writer = writer
         self._on_gap = on_gap
@@ -106,6 +114,7 @@ class LiveWriter:
         self._clock = clock
         self._sleep = sleep
         self._pending = _Pending()
+        self._in_flight = _Pending()
         self._waits_since: float | None = None
         self._written_since: float | None = None
         self._wake = asyncio.Event()
@@ -113,8 +122,8 @@ class LiveWriter:
 
     @property
     def depth(self) -> int:
-        """How many messages wait to be written."""
-        return len(self._pending.messages) + len(self._pending.deleted)
+        """How many messages wait to be written, those too that are being written."""
+        return self._pending.depth + self._in_flight.depth
 
     def message(
         self,
@@ -189,21 +198,28 @@ class LiveWriter:
             self._wake.set()
 
     def _claim(self, channel_id: int, claim: Range) -> None:
+        if not self._pending.claims:
+            self._pending.heard_at = self._clock() - self._silence()
         covered = self._pending.claims.get(channel_id, Coverage())
         self._pending.claims[channel_id] = covered.add(claim.lo, claim.hi)
         self._pending.breaks.setdefault(channel_id, self.ranges.breaks(channel_id))
-        self._pending.heard_at = self._clock() - self._silence()
 
-    async def heard_ago(self) -> float:
-        """Put on record what was missed, and return how many seconds ago all else that had happened is in the archive.
+    async def heard_at(self) -> datetime:
+        """Put on record what was missed, and return until when all else that happened is in the archive.
+
+        That is a time of the database's clock, and stays true however long it takes to write it down.
 
         Raises DatabaseError.
         """
-        now = self._clock()
         waiting = [since for since in (self._waits_since, self._written_since) if since is not None]
-        heard_at = min([now - self._silence(), *waiting])
+        heard_at = min([self._clock() - self._silence(), *waiting])
         await self._settle()
-        return self._clock() - heard_at
+        _, now = await self._reader.draw_seen_now()
+        return self._on_database_clock(heard_at, now)
+
+    def _on_database_clock(self, moment: float, now: datetime) -> datetime:
+        """Return a moment of our clock on the database's, on which it was `now` at most as long ago as its answer took."""
+        return now - timedelta(seconds=max(self._clock() - moment, 0.0))
 
     def lost(self, channel_id: int) -> None:
         """Take in that an event of a channel was missed."""
@@ -246,22 +262,27 @@ class LiveWriter:
                 await self._settle()
             except DatabaseError as error:
                 log.warning("%s; %d messages wait", error.message, self.depth)
+                self.accepted = False
                 return False
             pending, self._pending = self._pending, _Pending()
+            self._in_flight = pending
             self._written_since, self._waits_since = self._waits_since, None
             if not pending:
                 self._written_since = None
+                self.accepted = True
                 return True
             try:
                 await self._write(pending)
             except DatabaseError as error:
                 log.warning("%s; %d messages wait", error.message, self.depth)
                 self._take_back(pending)
+                self.accepted = False
                 return False
             except BaseException:
                 self._take_back(pending)
                 raise
-            self._written_since = None
+            self._in_flight, self._written_since = _Pending(), None
+            self.accepted = True
             for channel_id, breaks in pending.breaks.items():
                 if breaks != self.ranges.breaks(channel_id):
                     # If nothing was covered there before, what was missed since could not be put on record.
@@ -270,7 +291,7 @@ class LiveWriter:
 
     async def _write(self, pending: _Pending) -> None:
         try:
-            written = await self._writer.write(pending.batch(await self._reader.draw_seen(), self._clock()))
+            written = await self._write_batch(pending)
         except ValueRefused as error:
             # Some message of it can't be written. The others can; and no range goes on past the one that can't.
             log.warning("a batch of %d messages was refused: %s", len(pending.messages), error.message)
@@ -281,9 +302,13 @@ class LiveWriter:
         else:
             self._count(written)
 
+    async def _write_batch(self, pending: _Pending) -> Written:
+        seen, now = await self._reader.draw_seen_now()
+        return await self._writer.write(pending.batch(seen, self._on_database_clock(pending.heard_at, now)))
+
     async def _write_part(self, part: _Pending) -> None:
         try:
-            self._count(await self._writer.write(part.batch(await self._reader.draw_seen(), self._clock())))
+            self._count(await self._write_batch(part))
         except ValueRefused as error:
             key = next(iter(part.messages), None)
             place = key._asdict() if key else {}
@@ -301,7 +326,7 @@ class LiveWriter:
 
     def _take_back(self, pending: _Pending) -> None:
         """Put what was not written under what has come since."""
-        since, self._pending = self._pending, pending
+        since, self._pending, self._in_flight = self._pending, pending, _Pending()
         self._waits_since, self._written_since = self._written_since, None
         for key, incoming in since.messages.items():
             if incoming.patch is None:
@@ -310,9 +335,10 @@ class LiveWriter:
                 self.patched(key, incoming.patch)
         self.deleted(since.deleted)
         pending.users |= since.users
+        if not pending.claims:
+            pending.heard_at = since.heard_at
         for channel_id, covered in since.claims.items():
             before = pending.claims.get(channel_id, Coverage())
             pending.claims[channel_id] = Coverage.of((*before, *covered))
             pending.breaks.setdefault(channel_id, since.breaks[channel_id])
-            pending.heard_at = since.heard_at
         self._waits()

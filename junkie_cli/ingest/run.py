@@ -309,9 +309,9 @@ class Run:
     async def _note_watched(self, channel_id: int, since: "datetime", watch: object) -> None:
         """Record that all of a channel was compared; nothing is missing if its events were heard since before that began."""
         watcher = self._tools.watcher
-        heard_ago = None if watcher is None or watch is None else await watcher.heard_ago()
-        heard = heard_ago is not None and watch == self._watch(channel_id)
-        await self._places.note_watched(channel_id, None if heard else since, heard_ago=heard_ago)
+        heard_at = None if watcher is None or watch is None else await watcher.heard_at()
+        heard = heard_at is not None and watch == self._watch(channel_id)
+        await self._places.note_watched(channel_id, None if heard else since, heard_at=heard_at)
         if heard and watch != self._watch(channel_id):
             # What was missed just now had no effect on a channel that was on record as unwatched.
             await self._places.note_unwatched([channel_id])
@@ -322,7 +322,7 @@ class Run:
         watcher = self._tools.watcher
         heard = [channel_id for channel_id in channel_ids if self._watch(channel_id) is not None]
         if heard and watcher is not None:
-            await self._places.note_checked(heard, self._began_at, heard_ago=await watcher.heard_ago())
+            await self._places.note_checked(heard, self._began_at, heard_at=await watcher.heard_at())
         await self._places.note_checked(set(channel_ids).difference(heard), self._began_at)
 
     async def _outcome(self, plan: Plan, target: Target, run: ChannelRun) -> tuple[Outcome, str]:

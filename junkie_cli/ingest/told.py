@@ -53,9 +53,11 @@ class Told:
     async def settle(self, places: Places) -> None:
         """Store what waits. Raises DatabaseError; then it is stored by the next call."""
         async with self._settling:
-            while self._missed or self._missed_guilds or self._missed_any:
-                await self._store_missed(places)
-            while self._events:
+            while self._anything_missed or self._events:
+                # What was missed while something else was stored, too: of what was told since then, messages come next.
+                if self._anything_missed:
+                    await self._store_missed(places)
+                    continue
                 key, event = next(iter(self._events.items()))
                 try:
                     await self._store(event, places)
@@ -63,6 +65,10 @@ class Told:
                     log.warning("what was told of a place can't be stored: %s", error.message)
                 if self._events.get(key) is event:
                     del self._events[key]
+
+    @property
+    def _anything_missed(self) -> bool:
+        return bool(self._missed or self._missed_guilds or self._missed_any)
 
     async def _store_missed(self, places: Places) -> None:
         missed, guilds, everywhere = self._missed, self._missed_guilds, self._missed_any

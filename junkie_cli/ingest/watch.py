@@ -149,7 +149,10 @@ class Watch:
         return None if parent is None else parent.channel
 
     def _begin(self, session: SessionBegan) -> None:
-        self._end(self._of_shard(session.shard_id))
+        ended = self._of_shard(session.shard_id)
+        self._end(ended)
+        # Until its guild is told of in this session, nothing of it is; a direct channel has none.
+        self._live.ranges.forget(channel_id for channel_id in ended if self._heard[channel_id][1] is not None)
         known = {guild_id for guild_id, shard in self._guilds.items() if shard == session.shard_id}
         for guild_id in known.difference(session.guild_ids):
             # Nothing else tells of a bot that was thrown out while there was no session.

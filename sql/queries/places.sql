@@ -48,7 +48,7 @@ SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
 -- note_checked --
 -- Discord was asked for the newest messages of these channels at that moment, and the archive has them. Edits and deletions
--- were not asked for. Who listens has heard and written all that happened until heard_ago seconds ago. Beside a live `serve`
+-- were not asked for. Who listens has heard and written all that happened until heard_at. Beside a live `serve`
 -- only that one says how far it has heard: should it miss something, nothing later counts as the last that is known. And
 -- where nobody listens, edits and deletions may be missing since the time before.
 WITH asked AS (
@@ -58,7 +58,7 @@ WITH asked AS (
     ORDER BY s.channel_id
     FOR UPDATE OF s
 ), watched AS (
-    SELECT %(heard_ago)s::double precision IS NOT NULL AS here, EXISTS (
+    SELECT %(heard_at)s::timestamptz IS NOT NULL AS here, EXISTS (
         SELECT FROM junkie.workers AS w
         WHERE w.command = 'serve' AND w.live_at > now() - interval '15 seconds'
             AND EXISTS (
@@ -70,10 +70,7 @@ WITH asked AS (
 UPDATE junkie.channel_status AS s
 SET checked_at = CASE
         WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND watched.live AND NOT watched.here THEN s.checked_at
-        ELSE greatest(
-            s.checked_at,
-            least(%(asked_at)s::timestamptz, now() - make_interval(secs => %(heard_ago)s::double precision))
-        )
+        ELSE greatest(s.checked_at, least(%(asked_at)s::timestamptz, %(heard_at)s::timestamptz))
     END,
     unwatched_since = CASE
         WHEN s.unwatched_since IS NULL AND NOT isempty(s.covered) AND NOT watched.live AND NOT watched.here
@@ -183,10 +180,10 @@ WHERE g.guild_id = ANY(%(guild_ids)s::bigint[])
 
 -- note_watched --
 -- All that is covered was compared with Discord: no edit or deletion before that moment is missing. NULL: none is, since
--- all of that time was listened to, and heard until heard_ago seconds ago.
+-- all of that time was listened to, and heard until heard_at.
 UPDATE junkie.channel_status AS s
 SET unwatched_since = %(since)s::timestamptz,
-    checked_at = least(s.checked_at, now() - make_interval(secs => %(heard_ago)s::double precision))
+    checked_at = least(s.checked_at, %(heard_at)s::timestamptz)
 WHERE s.channel_id = %(channel_id)s AND (%(since)s::timestamptz IS NULL OR s.unwatched_since < %(since)s::timestamptz)
 
 -- channels_of_guilds --

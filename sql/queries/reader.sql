@@ -32,8 +32,8 @@ WHERE s.gone_at IS NULL AND NOT isempty(s.covered)
     AND s.covered <> int8multirange(int8range(lower(s.covered), upper(s.covered)))
 
 -- draw_seen --
--- Draw a `seen` for a batch of events.
-SELECT nextval('junkie.seen')
+-- Draw a `seen` for a batch of events, with the time.
+SELECT nextval('junkie.seen') AS seen, now() AS at
 
 -- known_above --
 -- The nearest archived message at or above an id.

@@ -71,7 +71,8 @@ FROM junkie.store(
     %(author_names)s::text[], %(contents)s::text[], %(extras)s::text[],
     %(user_ids)s::bigint[], %(usernames)s::text[], %(global_names)s::text[], %(bots)s::boolean[],
     %(user_seen)s::bigint, %(user_extras)s::text[],
-    %(claimed_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[], %(asked_at)s::timestamptz, %(heard_ago)s::double precision
+    %(claimed_ids)s::bigint[], %(los)s::bigint[], %(his)s::bigint[], %(asked_at)s::timestamptz,
+    extract(epoch FROM now() - %(heard_at)s::timestamptz)::double precision
 ) AS f
 
 -- update_messages --

@@ -87,22 +87,22 @@ async def test_what_is_told_makes_a_channel_fresher_and_an_older_page_does_not(d
     await writer.write(page_batch(page(message(1_500)), seen=1, claim=Range(CHANNEL, 2_000)))
     assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at is None
     told = {CHANNEL: Coverage.of([(2_000, 2_001)])}
-    before = (await execute(database, "SELECT clock_timestamp()"))[0][0]
-    await writer.write(Batch(messages=[Incoming(message(2_000), 2, live=True)], claims=told, heard_ago=60.0))
-    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
-    assert checked_at is not None
-    assert timedelta(0) <= checked_at - (before - timedelta(seconds=60)) < timedelta(seconds=60)
+    heard_at = await Places(database).now() - timedelta(seconds=60)
+    await writer.write(Batch(messages=[Incoming(message(2_000), 2, live=True)], claims=told, heard_at=heard_at))
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at == heard_at
     await writer.write(page_batch(page(message(1_400)), seen=3, claim=Range(CHANNEL, 1_450)))
     # Nor does an edit, which says nothing of what else was posted.
-    await writer.write(Batch(messages=[Incoming(message(1_500, "b"), 4, live=True)], heard_ago=0.0))
-    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at == checked_at
+    await writer.write(Batch(messages=[Incoming(message(1_500, "b"), 4, live=True)]))
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at == heard_at
 
 
 async def test_a_channel_is_unwatched_since_it_was_last_checked(database: Database) -> None:
     places, reader = Places(database), Reader(database)
     told = {CHANNEL: Coverage.of([(1_500, 1_501)])}
-    await Writer(database).write(Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_ago=60.0))
-    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
+    checked_at = await places.now() - timedelta(seconds=60)
+    await Writer(database).write(
+        Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_at=checked_at)
+    )
     await Writer(database).write(page_batch(page(message(1_400)), seen=3, claim=Range(CHANNEL, 1_450)))
     await places.note_unwatched([CHANNEL + 1])
     assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since is None
@@ -110,7 +110,6 @@ async def test_a_channel_is_unwatched_since_it_was_last_checked(database: Databa
     now = await places.now()
     await places.note_checked([CHANNEL], now)
     state = (await reader.channel_states([CHANNEL]))[CHANNEL]
-    assert checked_at is not None
     assert (state.unwatched_since, state.checked_at) == (checked_at - LATE, now)
     await places.note_watched(CHANNEL, None)
     await places.note_unwatched()
@@ -124,24 +123,24 @@ async def test_what_was_heard_ends_with_the_last_that_was_told(database: Databas
         page_batch(page(message(1_500)), seen=3, claim=Range(CHANNEL, 2_000), asked_at=await places.now())
     )
     now = await places.now()
-    await places.note_checked([CHANNEL], now, heard_ago=60.0)
-    checked_at = (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at
-    assert checked_at is not None
-    assert timedelta(seconds=30) < now - checked_at <= timedelta(seconds=60)
+    heard_at = now - timedelta(seconds=60)
+    await places.note_checked([CHANNEL], now, heard_at=heard_at)
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].checked_at == heard_at
     # Another command has checked it since; but what it did not ask for was to be heard.
     await places.note_checked([CHANNEL], now)
-    await places.note_watched(CHANNEL, None, heard_ago=60.0)
+    await places.note_watched(CHANNEL, None, heard_at=heard_at)
     await places.note_unwatched([CHANNEL])
-    state = (await reader.channel_states([CHANNEL]))[CHANNEL]
-    assert state.unwatched_since is not None
-    assert timedelta(seconds=30) < now - state.unwatched_since <= timedelta(seconds=60) + LATE
+    assert (await reader.channel_states([CHANNEL]))[CHANNEL].unwatched_since == heard_at - LATE
 
 
 async def test_beside_a_live_serve_nobody_else_says_how_far_all_is_known(database: Database) -> None:
     """Should the serve have missed something before, it finds out later, and then counts from the last that it heard."""
     places, reader = Places(database), Reader(database)
     told = {CHANNEL: Coverage.of([(1_500, 1_501)])}
-    await Writer(database).write(Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_ago=60.0))
+    heard_at = await places.now() - timedelta(seconds=60)
+    await Writer(database).write(
+        Batch(messages=[Incoming(message(1_500), 2, live=True)], claims=told, heard_at=heard_at)
+    )
     before = (await reader.channel_states([CHANNEL]))[CHANNEL]
     async with database.connection() as connection:
         await connection.execute(

@@ -62,9 +62,11 @@ class Unreliable:
         self.failures: list[DatabaseError] = []
         self.refuses: Callable[[Batch], bool] = lambda _batch: False
         self.on_write: Callable[[], object] = lambda: None
+        self.takes = 0.0
 
     async def write(self, batch: Batch) -> Written:
         self.on_write()
+        await asyncio.sleep(self.takes)
         if self.failures:
             raise self.failures.pop(0)
         if self.refuses(batch):
@@ -151,6 +153,27 @@ async def test_overflow_drops_creates_as_a_gap_on_record_and_keeps_edits_and_del
     assert await setting.covered() == Coverage.of([(1_100, 1_110), (1_130, 1_131)])
     assert set(setting.gaps) == {CHANNEL}
     assert live.dropped == 10
+
+
+async def test_what_waits_is_bounded_however_often_the_database_is_tried(database: Database) -> None:
+    """Every try takes its time, in which more is told."""
+    setting = Setting(database, capacity=10)
+    live, told = setting.live, iter(range(1_100, 2_000))
+    depths: list[int] = []
+
+    def meanwhile() -> None:
+        for _ in range(20):
+            live.message(message(next(told)), created=True)
+        depths.append(live.depth)
+
+    meanwhile()
+    setting.writer.failures = [DatabaseUnavailable("away")] * 5
+    setting.writer.on_write = meanwhile
+    await live.flush()
+    assert depths == [10] * 7
+    assert live.depth == 0
+    assert len(await setting.rows()) == 10
+    assert live.dropped == 130
 
 
 async def test_a_message_that_can_not_be_written_ends_the_range_and_costs_no_other(setting: Setting) -> None:
@@ -259,7 +282,7 @@ async def test_a_patch_of_a_message_that_is_gone_for_good_is_no_miss(
     assert setting.gaps == []
 
 
-async def test_how_long_ago_all_was_heard_counts_from_the_oldest_that_waits_and_from_the_last_word(
+async def test_until_when_all_was_heard_counts_from_the_oldest_that_waits_and_from_the_last_word(
     database: Database,
 ) -> None:
     now, silence = 100.0, 0.0
@@ -278,20 +301,26 @@ async def test_how_long_ago_all_was_heard_counts_from_the_oldest_that_waits_and_
         clock=lambda: now,
         sleep=lambda _seconds: asyncio.sleep(0),
     )
-    assert await live.heard_ago() == 0
+
+    async def assert_heard_until(seconds_ago: float) -> None:
+        before = await Places(database).now()
+        moment = await live.heard_at() + timedelta(seconds=seconds_ago)
+        assert before <= moment <= await Places(database).now()
+
+    await assert_heard_until(0)
     assert order == ["settled"]
     silence = 40.0
-    assert await live.heard_ago() == 40
+    await assert_heard_until(40)
     live.deleted([key(1_100)])
     now = 150.0
     live.deleted([key(1_200)])
-    assert await live.heard_ago() == 50
+    await assert_heard_until(50)
     # What could not be written still waits, under what has come since.
     writer.failures = [DatabaseUnavailable("away")]
     assert not await live._write_once()
     live.deleted([key(1_300)])
     now = 160.0
-    assert await live.heard_ago() == 60
+    await assert_heard_until(60)
     during: list[float] = []
 
     def meanwhile() -> None:
@@ -301,7 +330,40 @@ async def test_how_long_ago_all_was_heard_counts_from_the_oldest_that_waits_and_
     writer.on_write = meanwhile
     await live.flush()
     assert during == [100.0]
-    assert await live.heard_ago() == 40
+    await assert_heard_until(40)
+
+
+async def test_a_write_that_takes_long_does_not_make_more_heard_than_was(setting: Setting) -> None:
+    """The database may come back after a minute, in which the gateway was away, too."""
+    setting.live.message(message(1_100), created=True)
+    told_at = await Places(setting.database).now()
+    setting.writer.takes = 0.3
+    await setting.live.flush()
+    checked_at = (await Reader(setting.database).channel_states([CHANNEL]))[CHANNEL].checked_at
+    assert checked_at is not None
+    assert checked_at <= told_at
+
+
+async def test_what_is_told_of_one_channel_does_not_make_more_heard_of_another(database: Database) -> None:
+    """Something was missed there before that; and as long as nothing is covered, that is put on record only afterwards."""
+    now = 100.0
+    missed: set[int] = set()
+
+    async def settle() -> None:
+        await Places(database).note_unwatched(missed)
+        missed.clear()
+
+    live = LiveWriter(Reader(database), Writer(database), missed.add, settle, clock=lambda: now)
+    live.message(message(1_300), created=True)
+    live.lost(CHANNEL)
+    now = 200.0
+    live.message(replace(message(2_300), channel_id=CHANNEL + 1), created=True)
+    told_at = await Places(database).now()
+    await live.flush()
+    await live.flush()
+    since = (await Reader(database).channel_states([CHANNEL]))[CHANNEL].unwatched_since
+    assert since is not None
+    assert told_at - since > timedelta(seconds=100)
 
 
 async def test_a_range_that_a_page_joins_is_heard_until_the_last_word(database: Database) -> None:
@@ -383,10 +445,15 @@ async def test_a_database_that_takes_nothing_is_no_fault_of_the_messages(setting
     setting.writer.failures = [DatabaseError("has no space left on its disk")] * 3
     live.message(message(1_100), created=True)
     live.deleted([key(1_000)])
+    accepted: list[bool] = []
+    setting.writer.on_write = lambda: accepted.append(live.accepted)
     await live.flush()
     assert await setting.rows() == {1_100: "hello"}
     assert await setting.covered() == Coverage.of([(1_100, 1_101)])
     assert setting.gaps == []
+    # Whoever looks after it sees so, though such a database answers.
+    assert accepted == [True, False, False, False]
+    assert live.accepted
 
 
 async def test_places_are_settled_before_every_batch(database: Database) -> None:

@@ -35,7 +35,7 @@ async def test_what_another_command_looks_at_while_nothing_is_heard_does_not_cou
         async with serving_on(s) as serve:
             await until(serve._hears_all)
             # As if all of it had been compared while the serve listened.
-            await places.Places(s.database).note_watched(channel, None, heard_ago=0.0)
+            await places.Places(s.database).note_watched(channel, None, heard_at=await now(s))
             s.control.gateway_down()
             await until(lambda: not serve.vitals().connected)
             edited_at = await now(s)

@@ -263,6 +263,22 @@ async def test_something_missed_is_on_record_before_anything_that_was_told_later
     assert ("unwatched", {CHANNEL, THREAD, OTHER}) in await setting.settled()
 
 
+async def test_what_is_missed_while_a_place_is_stored_is_on_record_before_messages_are_written(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storing takes as long as the database is away, and a session may end and another begin in that time."""
+    await setting.settled()
+
+    async def store(*arguments: Any) -> None:
+        if not setting.stored:
+            setting.take(SessionBegan(0, (GUILD,)), message(10_000))
+        setting.stored.append(("store", arguments[-1]))
+
+    monkeypatch.setattr(setting, "store", store)
+    setting.take(ChannelSeen(0, found(), new=False))
+    assert ("unwatched guilds", {GUILD}) in await setting.settled()
+
+
 async def test_a_right_that_came_back_is_on_record(setting: Setting) -> None:
     await setting.settled()
     setting.take(AccessChanged(0, GUILD, CHANNEL, Access(readable=False, reason="lacks View Channel")))
@@ -358,6 +374,25 @@ def test_an_archived_thread_is_not_watched_until_the_gateway_speaks_of_it(settin
     live.joined(archived, 9_000, watch)
     setting.take(SessionBegan(0, (GUILD,)), message(10_000, archived))
     assert setting.claims(archived) == Coverage.of([(10_000, 10_001)])
+
+
+def test_a_new_session_vouches_for_a_channel_once_its_guild_was_told_of(setting: Setting) -> None:
+    """A guild may be unavailable then, and for long."""
+    setting.take(SessionBegan(0, (GUILD,)))
+    assert setting.live.watch(CHANNEL) is None
+    setting.take(GuildAvailable(0, Guild(GUILD, "g"), (), (found(),)))
+    assert setting.live.watch(CHANNEL) is not None
+
+
+def test_a_new_session_vouches_for_direct_channels_at_once() -> None:
+    setting = Setting(Selection(channels=frozenset({5_000})))
+    setting.take(SessionBegan(0))
+    setting.watch.introduce(FoundChannel(Channel(5_000, None, None, 1, "Ann", None)), 5_000)
+    before = setting.live.watch(5_000)
+    setting.take(SessionBegan(0))
+    after = setting.live.watch(5_000)
+    assert None not in {before, after}
+    assert before != after
 
 
 def test_guilds_of_which_nothing_is_told(setting: Setting) -> None:
