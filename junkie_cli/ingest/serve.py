@@ -7,6 +7,8 @@ rights changed, a channel whose live range ended (`mending`).
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -35,16 +37,24 @@ RETRY_SECONDS: Final = 3.0
 
 END_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 5.0
+STILL_SECONDS: Final = 60.0
+"""After so long without a turn the event loop counts as standing still."""
 
 OpenGateway = Callable[[OnEvent], AbstractAsyncContextManager["Gateway"]]
 
 
 @dataclass(slots=True)
 class Vitals:
-    """How a serve does, for whoever looks after it. `gaps` counts channels with holes between what is covered."""
+    """How a serve does, for whoever looks after it. `gaps` counts channels with holes between what is covered.
+
+    `database` says whether it answers, `writes` whether it took what was to be written last: a full disk or a standby answers
+    and takes nothing. Not `responsive`, the event loop stands still, and all else is as it was then.
+    """
 
     shards: Sequence[ShardState] = ()
     database: bool = True
+    writes: bool = True
+    responsive: bool = True
     gaps: int = 0
     depth: int = 0
     written: Mapping[str, int] = field(default_factory=dict)
@@ -55,7 +65,7 @@ class Vitals:
     @property
     def well(self) -> bool:
         """Whether nobody need look at it."""
-        return self.connected and self.database
+        return self.connected and self.database and self.writes and self.responsive
 
     @property
     def connected(self) -> bool:
@@ -74,9 +84,11 @@ class Serve:
         presence: Presence,
         emit: Emit,
         *,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._database = database
+        self._clock = clock
         self._sleep = sleep
         self._places = Places(database)
         self._needs = Needs()
@@ -105,6 +117,7 @@ class Serve:
         self._gateway: Gateway | None = None
         self._database_answers = True
         self._gaps = 0
+        self._turned_at = math.inf
         presence.hears_all = self._hears_all
 
     async def run(self, open_gateway: OpenGateway) -> None:
@@ -119,6 +132,7 @@ class Serve:
                 tasks.create_task(self._keep_places())
                 tasks.create_task(self._mending.run())
                 tasks.create_task(self._look_after())
+                tasks.create_task(self._turn())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         finally:
@@ -140,6 +154,8 @@ class Serve:
         return Vitals(
             shards=() if self._gateway is None else self._gateway.state,
             database=self._database_answers,
+            writes=self._live.accepted,
+            responsive=self._clock() - self._turned_at < STILL_SECONDS,
             gaps=self._gaps,
             depth=self._live.depth,
             written={"new": written.new, "edited": written.edited, "deleted": written.deleted},
@@ -187,6 +203,12 @@ class Serve:
                 log.warning("%s", error.message)
                 self._told.set()
                 await self._sleep(RETRY_SECONDS)
+
+    async def _turn(self) -> None:
+        """Show `vitals`, which another thread may ask for, that the event loop goes round."""
+        while True:
+            self._turned_at = self._clock()
+            await self._sleep(LOOK_SECONDS)
 
     async def _look_after(self) -> None:
         """Look at the database now and then, for `vitals`."""

@@ -1,12 +1,14 @@
 """Serve against the emulator's gateway over real sockets and a real PostgreSQL; each ends in "the archive equals the truth"."""
 
 import asyncio
+import time
 
 import pytest
 
 from junkie_cli.db.reader import Reader
 from junkie_cli.emulator.permissions import Right
 from junkie_cli.ingest.selection import Selection
+from junkie_cli.ingest.serve import STILL_SECONDS
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import PATIENCE, Scene
 from tests.integration.ingest.serving import serving_on, until, until_true
@@ -206,6 +208,14 @@ async def test_what_is_excluded_is_not_archived_live_either(scene: MakeScene) ->
                 await asyncio.sleep(0.05)
             assert len(await archived(s.database, kept)) == 21
             assert await archived(s.database, out) == {}
+
+
+async def test_an_event_loop_that_stands_still_is_not_well(scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread answers for it, and would go on saying what was true before."""
+    async with scene() as s, serving_on(s) as serve:
+        assert serve.vitals().well
+        monkeypatch.setattr(serve, "_clock", lambda: time.monotonic() + STILL_SECONDS)
+        assert not serve.vitals().well
 
 
 async def test_two_serves_and_a_sync_beside_them_harm_nothing(scene: MakeScene) -> None:
