@@ -18,6 +18,8 @@ _DEFAULTS: Final = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    # Milliseconds; they don't help while something is under way, and something mostly is.
+    "tcp_user_timeout": "60000",
 }
 
 _SECRETS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})

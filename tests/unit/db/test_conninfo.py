@@ -16,6 +16,8 @@ def test_what_the_uri_leaves_open_is_completed_and_what_it_says_is_kept() -> Non
     assert parameters["connect_timeout"] == "3"
     assert parameters["sslmode"] == "require"
     assert parameters["keepalives_idle"] == "30"
+    # A question that gets no answer is under way, and then no keepalive is sent.
+    assert parameters["tcp_user_timeout"] == "60000"
     assert parameters["client_encoding"] == "UTF8"
     assert parameters["application_name"] == "junkie x"
 
