@@ -25,22 +25,30 @@ def main() -> None:
 
 
 def _command_line() -> "Callable[[], NoReturn]":
-    """Import the command line and return what runs it. Ctrl-C meanwhile ends the process: there is nothing to put in order.
+    """Import the command line and return what runs it. Whoever is told to end meanwhile does: there is nothing to put in order.
 
-    As an exception it would show a traceback, or be lost in something that is being imported.
+    As an exception it would show a traceback, or be lost in something that is being imported. For `serve`, which ends well
+    whenever it is told to, this holds until it sees to it itself.
     """
     import os
     import signal
 
     from junkie_cli.errors import INTERRUPTED
 
-    # Where Ctrl-C is to be ignored it stays so.
-    if heeded := signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
+    serves = sys.argv[1:2] == ["serve"]
+    code = 0 if serves else INTERRUPTED
+    usual = {signal.SIGINT: signal.default_int_handler}
+    if serves:
+        usual |= {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    # What is to be ignored stays so.
+    heeded = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
+    for number in heeded:
+        signal.signal(number, lambda _number, _frame: os._exit(code))
     from junkie_cli.cli.app import run
 
-    if heeded:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not serves:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
     return run
 
 

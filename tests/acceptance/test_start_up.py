@@ -53,13 +53,13 @@ def test_a_command_without_a_token_ends_before_discord_is_imported(tmp_path: Pat
     assert modules & {"discord", "aiohttp"} == set()
 
 
-INTERRUPTED_IN_AN_IMPORT = """
+STOPPED_IN_AN_IMPORT = """
 import os, signal, sys
 from junkie_cli.__main__ import main
 class Impatient:
     def find_spec(self, name, path, target=None):
         if name == "junkie_cli.cli.app":
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.{signal})
             try:
                 len(name)
             except BaseException:
@@ -69,13 +69,16 @@ main()
 """
 
 
-def test_ctrl_c_while_it_starts_is_never_lost_and_shows_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "number", "code"), [("serve", "SIGTERM", 0), ("serve", "SIGINT", 0), ("config", "SIGINT", 130)]
+)
+def test_a_command_that_is_stopped_while_it_is_imported(tmp_path: Path, command: str, number: str, code: int) -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IN_AN_IMPORT, "config"],
+        [sys.executable, "-c", STOPPED_IN_AN_IMPORT.format(signal=number), command],
         env={"PATH": os.environ["PATH"], "JUNKIE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
+    assert (finished.returncode, finished.stdout, finished.stderr) == (code, "", "")
