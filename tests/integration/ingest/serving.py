@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from junkie_cli.client.gateway import open_gateway
 from junkie_cli.client.session import open_client
@@ -16,6 +17,9 @@ from junkie_cli.ingest.serve import Serve
 from junkie_cli.ingest.sync import SyncOptions
 from tests.integration.ingest.scene import PATIENCE, Scene
 from tests.truth import archived, assert_equals_truth
+
+UNHURRIED = replace(PATIENCE, timeout=10.0)
+"""Nothing hangs here, and on a busy machine an answer may take its time: to ask again would be counted."""
 
 
 class Hasty(random.Random):
@@ -32,12 +36,12 @@ async def serving_on(s: Scene, selection: Selection | None = None) -> AsyncItera
     chosen = selection or Selection()
     options = ServeOptions(backfill=BackfillOptions(selection=chosen), sync=SyncOptions(selection=chosen, limit=200))
     async with (
-        open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
+        open_client(settings, rate=lambda: math.inf, patience=UNHURRIED) as discord,
         present(s.database, "serve", discord.me.user_id) as presence,
     ):
         serve = Serve(options, discord, s.database, presence, s.events.append)
         running = asyncio.create_task(
-            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=PATIENCE, rng=Hasty()))
+            serve.run(lambda on_event: open_gateway(settings, discord, on_event, patience=UNHURRIED, rng=Hasty()))
         )
         try:
             await until(lambda: serve.vitals().connected and not serve.vitals().mending, running)
