@@ -7,11 +7,11 @@ off anywhere is taken up by the next one.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from junkie_cli import snowflake
-from junkie_cli.coverage import Range
+from junkie_cli.coverage import Coverage, Range
 from junkie_cli.ingest.proof import ask
 from junkie_cli.ingest.steps import (
     Action,
@@ -42,7 +42,7 @@ def walk(view: View, goal: Goal) -> Walk:
     """
     if view.last_id < goal.floor:
         return
-    front = _Front(view, goal)
+    front = _Front(replace(view, covered=_settled(view.covered)), goal)
     if view.covered and (goal.look or view.last_id not in view.covered):
         yield from _catch_up(front)
     if not front.view.covered:
@@ -130,6 +130,17 @@ def _catch_up(front: _Front) -> Generator[Action, Any, None]:
         if len(ids) < request.limit or (claim.hi > view.last_id and not goal.look):
             return
         after = ids[0]
+
+
+def _settled(covered: Coverage) -> Coverage:
+    """Return coverage without the last ten seconds of each range below a gap.
+
+    What was missed there begins with messages that were to show, or to be told, after younger ones. At the end of the
+    highest range it is catch-up that looks for them.
+    """
+    *below, top = covered.ranges or (Range(0, 0),)
+    ended = (Range(r.lo, max(r.lo, snowflake.shift_ms(r.hi - 1, -OVERLAP_MS) + 1)) for r in below)
+    return Coverage.of([*(r for r in ended if not r.empty), *((top,) if covered else ())])
 
 
 def _descend(front: _Front, wanted: int, phase: Phase) -> Generator[Action, Any, None]:

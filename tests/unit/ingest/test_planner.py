@@ -198,6 +198,29 @@ def test_a_senseless_page_is_asked_for_again_and_never_stored() -> None:
     assert not any(isinstance(action, Store) for action in seen)
 
 
+@pytest.mark.parametrize("unheard", range(1, 9))
+@pytest.mark.parametrize("deepen", ["one lane", "several"])
+def test_ten_seconds_below_a_gap_are_looked_at_again_wherever_its_pages_end(unheard: int, deepen: str) -> None:
+    """What was heard ended there, and an older message was told or shown only after that."""
+    discord = Discord()
+    last_heard = CHANNEL + 100 * SECOND
+    for n in range(20):
+        discord.post(CHANNEL + n * SECOND)
+    discord.post(late := last_heard - SECOND, hidden=True)
+    discord.post(last_heard)
+    archive = Archive(Coverage.of([(CHANNEL, last_heard + 1)]), set(discord.visible))
+    discord.visible |= discord.hidden
+    for n in range(unheard):
+        discord.post(last_heard + (n + 1) * 60 * SECOND)
+    discord.post(live := last_heard + 1_000 * SECOND)
+    archive.covered = archive.covered.add(live, live + 1)
+    archive.rows.add(live)
+    lanes = 1 if deepen == "one lane" else 4
+    run(discord, archive, Goal(floor=CHANNEL, page_limit=4, lanes=lanes, look=True))
+    assert late in archive.rows
+    assert archive.covered.covers(CHANNEL, live + 1)
+
+
 def test_catch_up_looks_ten_seconds_below_the_newest_covered_id() -> None:
     discord, archive = Discord(), Archive()
     for n in range(1, 31):
