@@ -13,8 +13,8 @@ from junkie_cli.errors import UsageError
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
 
-GRACE: Final = 4.5
-"""Seconds from SIGTERM to the end, whatever hangs."""
+GRACE: Final = 4.0
+"""Seconds from when SIGTERM is heeded, which modules that are being imported may delay, to the end, whatever hangs."""
 
 
 def command(

@@ -92,7 +92,7 @@ async def test_it_is_stopped(stage: Any, phase: Callable[[Stage], Awaitable[Star
         started = await phase(s)
         started.process.send_signal(signal.SIGTERM)
         try:
-            # It gives itself 4.5 s, which a busy machine stretches.
+            # It gives itself 4 s, which a busy machine stretches.
             async with asyncio.timeout(30):
                 done = await s.command.wait(started)
             assert done.code == 0, done.stderr
