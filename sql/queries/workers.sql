@@ -29,10 +29,10 @@ WHERE w.bot_id = %(bot_id)s
 DELETE FROM junkie.workers WHERE worker_id = %(worker_id)s
 
 -- remove_dead_workers --
--- Commands that ended without saying so.
+-- Commands that ended without saying so. One whose connection stands and that does not beat may be stopped, or its machine
+-- asleep: it counts as alive again with its next heartbeat, and what it holds until then is on record.
 DELETE FROM junkie.workers AS w
-WHERE w.heartbeat_at < now() - interval '15 seconds'
-    OR NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid AND a.datname = current_database())
+WHERE NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid AND a.datname = current_database())
 
 -- try_lock_channel --
 -- Take a channel for this connection, unless another command has it.

@@ -1,4 +1,4 @@
-"""Which commands count as alive in a database that was copied from one where commands work on."""
+"""Which commands count as alive: not those of a database that this one was copied from, nor those that stand still."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -12,8 +12,9 @@ from junkie_cli.db.history import Stretch, open_history
 from junkie_cli.db.places import Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.status import open_status
-from junkie_cli.db.workers import present
+from junkie_cli.db.workers import Presence, present
 from junkie_cli.db.writer import Writer, page_batch
+from junkie_cli.ingest.sync import STALLED
 from junkie_cli.models import Channel, Message, Page, PageRequest
 from tests import postgres
 
@@ -59,3 +60,26 @@ async def test_it_takes_no_part_of_the_rate_limit_and_is_removed(copied: Databas
     async with present(copied, "sync", BOT) as presence:
         assert presence.sharing == 1
         assert await copied.fetch("SELECT command FROM junkie.workers") == [("sync",)]
+
+
+async def test_one_that_is_stopped_still_holds_what_it_held_and_is_alive_again_when_it_goes_on(
+    database: Database,
+) -> None:
+    """As by SIGSTOP, or on a machine that slept: its connections stand, and it does not beat."""
+    stopped = Presence(database, await database.dedicated(), "sync", BOT)
+    try:
+        await stopped.register()
+        assert await stopped.try_lock_command()
+        await database.fetch(
+            "UPDATE junkie.workers SET heartbeat_at = now() - interval '20 minutes',"
+            " progress_at = now() - interval '20 minutes' RETURNING 1"
+        )
+        async with present(database, "sync", BOT) as second:
+            assert not await second.try_lock_command()
+            assert await second.idle_seconds() >= STALLED
+            assert second.sharing == 1
+            await stopped.busy()
+            await second.busy()
+            assert second.sharing == 2
+    finally:
+        await stopped.leave()
