@@ -272,10 +272,11 @@ class Run:
         self._take_over(channel.channel_id, tally, watch)
         outcome, reason = await self._outcome(plan, target, run)
         self._hand_on(channel.channel_id, tally, watch)
-        if tally.whole and tally.first_asked_at is not None:
-            await self._note_watched(channel.channel_id, tally.first_asked_at - LATE, watch)
         if view.last_id in tally.covered:
             await self._note_checked([channel.channel_id])
+        if tally.whole and tally.first_asked_at is not None:
+            # Last: that nobody had listened is on record only now, where a killed serve was the last to say so.
+            await self._note_watched(channel.channel_id, tally.first_asked_at - LATE, watch)
         return ChannelEnded(
             channel.channel_id,
             target.name,

@@ -16,6 +16,7 @@ from junkie_cli.db.reconcile import Incoming
 from junkie_cli.db.workers import present
 from junkie_cli.db.writer import Batch, Writer
 from junkie_cli.emulator.permissions import Right
+from junkie_cli.ingest.asked import LATE
 from junkie_cli.ingest.events import AnotherRuns, Event, Outcome
 from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.sync import STALLED, SyncOptions, sync
@@ -61,6 +62,22 @@ async def test_silent_edits_and_deletions_are_found_and_until_then_on_record(sce
             ended = s.ended(channel)
             assert ended.outcome is Outcome.SYNCED
             assert (ended.new, ended.edited, ended.deleted) != (0, 0, 0)
+
+
+async def test_all_compared_is_all_known_also_where_a_killed_serve_had_missed_nothing(scene: MakeScene) -> None:
+    async with scene("1x150") as s:
+        channel = s.first_channel
+        await s.backfill()
+        async with s.database.connection() as connection:
+            # Nobody has recorded its end.
+            await connection.execute(
+                "UPDATE junkie.channel_status SET unwatched_since = NULL, checked_at = now() - interval '3 hours'"
+            )
+        at = await Places(s.database).now()
+        await s.sync(limit=None)
+        since = await unwatched(s.database, channel)
+        assert since is not None
+        assert since >= at - LATE
 
 
 async def test_an_unchanged_server_has_no_edits_although_every_signed_url_differs(scene: MakeScene) -> None:
