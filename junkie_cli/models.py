@@ -60,7 +60,8 @@ class Channel:
 
     `guild_id` is None for a DM; `parent_id` is the category of a channel and the channel of a thread.
     `last_message_id` is what Discord said when asked; it may name a message that was deleted since.
-    `archived_at` is set for an archived thread: the time that its parent's archived list is ordered by.
+    `archived_at` is set for an archived thread: the time that its parent's archived list is ordered by. `begun_at` is when
+    a thread was begun, where Discord told: its id may be that of an older message.
     """
 
     channel_id: int
@@ -72,6 +73,7 @@ class Channel:
     position: int = 0
     message_count: int | None = None
     archived_at: datetime | None = None
+    begun_at: datetime | None = None
 
     @property
     def is_thread(self) -> bool:

@@ -42,6 +42,7 @@ def channel_from_payload(payload: object, guild_id: int | None = None) -> Channe
         position=position if type(position) is int else 0,
         message_count=count if type(count) is int else None,
         archived_at=read_time(thread.get("archive_timestamp")) if isinstance(thread, dict) and archived else None,
+        begun_at=read_time(thread.get("create_timestamp")) if isinstance(thread, dict) else None,
     )
 
 

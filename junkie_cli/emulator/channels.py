@@ -115,7 +115,7 @@ class Places(Talk):
             raise ValueError(f"channel {parent_id} can have no threads")
         owner = self._someone(parent) if owner_id is None else self.user(owner_id)
         thread_id = message_id or self.made_id(at_ms)
-        created_ms = snowflake.to_ms(thread_id)
+        created_ms = snowflake.to_ms(thread_id if message_id is None else self.made_id(at_ms))
         kind = ChannelType.PRIVATE_THREAD if private else ChannelType.PUBLIC_THREAD
         if parent.type == ChannelType.ANNOUNCEMENT:
             kind = ChannelType.ANNOUNCEMENT_THREAD

@@ -77,8 +77,9 @@ class SyncPlan:
         options, top = self.options, state.covered.top
         if top is None:
             return None if channel.last_message_id is None else Task(self._fresh(channel), channel.last_message_id)
-        # Below the lowest covered id is what was never fetched: that is backfill's business.
-        floor = state.covered.ranges[0].lo
+        # Below the lowest covered id is what was never fetched: that is backfill's business, but for what a run left of a
+        # thread that it was to fetch whole.
+        floor = channel.channel_id if self._born_since(channel) else state.covered.ranges[0].lo
         last_id = max(channel.last_message_id or 0, top.hi - 1)
         extent = Extent(options.since or 0, options.limit) if options.reconcile else None
         look = (self.look and channel.archived_at is None) or looked_early(state)
@@ -108,9 +109,11 @@ class SyncPlan:
         return Goal(max(channel.channel_id, options.since or 0), options.limit)
 
     def _born_since(self, channel: Channel) -> bool:
-        """Say whether it is a thread that was born since the guild's last run."""
+        """Say whether it is a thread that was born since the guild's last run; by its id only where nothing else tells."""
         visited = self.visits.get(channel.guild_id or 0)
-        return channel.is_thread and visited is not None and snowflake.to_datetime(channel.channel_id) >= visited
+        if not channel.is_thread or visited is None:
+            return False
+        return (channel.begun_at or snowflake.to_datetime(channel.channel_id)) >= visited
 
 
 async def sync(

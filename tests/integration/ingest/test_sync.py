@@ -299,6 +299,35 @@ async def test_threads_born_since_the_last_run_are_fetched_whole(scene: MakeScen
         assert len(await archived(s.database, old)) == 100
 
 
+async def test_a_thread_that_was_born_on_an_old_message_is_fetched_whole(scene: MakeScene) -> None:
+    """It bears that message's id."""
+    async with scene("1x50") as s:
+        await s.sync()
+        now = snowflake.to_ms(snowflake.from_datetime(await Places(s.database).now()))
+        old = s.control.ids(s.first_channel)[5]
+        young = s.control.add_thread(s.first_channel, "born since", message_id=old, at_ms=now).id
+        assert young == old
+        for n in range(250):
+            s.control.post(young, f"{n}")
+        await s.sync(limit=100)
+        assert (await coverage(s.database, young)).covers(young, s.control.ids(young)[-1] + 1)
+        await assert_equals_truth(s.database, s.truths())
+
+
+async def test_a_young_thread_of_which_a_run_fetched_a_part_is_finished_by_the_next(scene: MakeScene) -> None:
+    async with scene("1x50") as s:
+        await s.sync()
+        now = snowflake.to_ms(snowflake.from_datetime(await Places(s.database).now()))
+        young = s.control.add_thread(s.first_channel, "born since", at_ms=now).id
+        for n in range(250):
+            s.control.post(young, f"{n}")
+        s.control.fault("403", channel_id=young, times=1, skip=1)
+        await s.sync(limit=100)
+        assert 0 < len(await archived(s.database, young)) < 250
+        await s.sync(limit=100)
+        await assert_equals_truth(s.database, s.truths())
+
+
 async def test_a_deleted_channel_keeps_its_messages(scene: MakeScene) -> None:
     async with scene("2x150") as s:
         channel = s.first_channel
