@@ -28,7 +28,7 @@ LEFT_OUT: Final = frozenset(
 """Keys of a message that say nothing about an edit."""
 
 _LEFT_OUT_ANYWHERE: Final = frozenset({"content_scan_version", "content_scan_metadata", "loading_state"})
-_PEOPLE: Final = frozenset({"user", "target_user", "author"})
+_IDENTIFIED: Final = frozenset({"user", "target_user", "author", "application"})
 
 
 def same(a: Message, b: Message) -> bool:
@@ -64,12 +64,15 @@ def _any(value: Any) -> Any:
     if isinstance(value, list):
         return [_any(item) for item in value]
     if isinstance(value, dict):
-        return {
-            key: _identity(item) if key in _PEOPLE else _any(item)
-            for key, item in value.items()
-            if key not in _LEFT_OUT_ANYWHERE
-        }
+        return {key: _nested(key, item) for key, item in value.items() if key not in _LEFT_OUT_ANYWHERE}
     return value
+
+
+def _nested(key: str, value: Any) -> Any:
+    """Copy what is below a message's own keys; what bears an id of its own is reduced to that."""
+    if key in _IDENTIFIED:
+        return _identity(value)
+    return _identities(value) if key == "clip_participants" else _any(value)
 
 
 def _unsigned(text: str) -> str:

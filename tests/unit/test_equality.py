@@ -29,6 +29,11 @@ def person(avatar: str) -> dict[str, Any]:
     return {"id": "5", "username": avatar, "avatar": avatar}
 
 
+def clip(name: str, *people: dict[str, Any]) -> dict[str, Any]:
+    game = {"id": "8", "name": name, "icon": name}
+    return attachment(name, application=game, clip_participants=[person(name), *people])
+
+
 UNCHANGED: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
     (None, None),
     (None, {}),
@@ -43,6 +48,7 @@ UNCHANGED: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
     ({"sticker_items": [{"id": "1", "name": "a"}]}, {"sticker_items": [{"id": "1", "name": "b"}]}),
     ({"author": {**person("a"), "username": "hook"}}, {"author": {**person("b"), "username": "hook"}}),
     ({"interaction_metadata": {"user": person("a")}}, {"interaction_metadata": {"user": person("b")}}),
+    ({"attachments": [clip("a")]}, {"attachments": [clip("b")]}),
     ({"position": 1, "referenced_message": None, "nonce": "1"}, {"position": 2}),
     (
         {"message_snapshots": [{"message": {"content": "x", "attachments": [attachment("a")], "reactions": []}}]},
@@ -73,6 +79,7 @@ EDITED: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
     ({"poll": {"question": {"text": "a"}}}, {"poll": {"question": {"text": "b"}}}),
     ({"author": {"id": "1", "username": "a"}}, {"author": {"id": "1", "username": "b"}}),
     ({"message_snapshots": [{"message": {"content": "x"}}]}, {"message_snapshots": [{"message": {"content": "y"}}]}),
+    ({"attachments": [clip("a")]}, {"attachments": [clip("a", {"id": "7"})]}),
     ({"components": [{"type": 1}]}, {"components": [{"type": 2}]}),
     ({"unknown": 1}, {"unknown": 2}),
 ]
