@@ -83,13 +83,17 @@ class Forgetting:
         """Write the rule and delete all that it concerns; `report` is told how many messages are gone so far."""
         self._deleted = channels = 0
         done: set[int] = set()
-        # A channel that came in meanwhile may have come with a page that was read before the rule.
-        while todo := [channel_id for channel_id in await self._scope() if channel_id not in done]:
+        todo = await self._scope()
+        while True:
             for channel_id in todo:
                 channels += await self._channel(channel_id, report)
             done.update(todo)
-        await self._database.transaction(lambda connection: self._finish(connection, done))
-        return Extent(self._deleted, channels)
+            await self._database.transaction(lambda connection: self._finish(connection, done))
+            # The rule stands, at the latest now. A channel that came in before may have come with a page that was read
+            # without it.
+            todo = [channel_id for channel_id in await self._scope() if channel_id not in done]
+            if not todo:
+                return Extent(self._deleted, channels)
 
     async def _scope(self) -> list[int]:
         return [row[0] for row in await self._database.fetch(query("forget_scope"), self._parameters)]

@@ -1,6 +1,7 @@
 """What is forgotten is gone in every form, stays away, and comes back only when the rule is undone."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -288,3 +289,18 @@ async def test_what_a_rule_contains_needs_no_rule_of_its_own(database: Database)
     await narrow.run()
     assert (narrow.rule_id, narrow.replaced) == (wide.rule_id, [])
     assert [standing.rule for standing in await rules(database)] == [Rule(user_id=7)]
+
+
+class _Overtaken(Forgetting):
+    """Messages come in with a page that was read before the rule, just before the rule is written."""
+
+    async def _finish(self, connection: Any, scope: Collection[int]) -> None:
+        if not scope:
+            await archive(self._database)
+        await super()._finish(connection, scope)
+
+
+async def test_a_channel_that_comes_in_while_the_rule_is_written_is_cleaned_up_too(database: Database) -> None:
+    assert await _Overtaken(database, Rule(user_id=7)).run() == Extent(15, 3)
+    assert await left(database) == {m.message_id for m in ALL if m.author_id != 7}
+    await assert_counts_hold(database)
