@@ -113,17 +113,20 @@ class Given:
             read(asked)
 
     async def rule(self, database: "Database") -> "Rule":
-        """Return the rule. Raises UsageError for a name that nothing bears, or more than one."""
-        from junkie_cli.cli.naming import find_id
+        """Return the rule. Raises UsageError for a name that nothing bears, or more than one, and for a category."""
+        from junkie_cli.cli.naming import find_id, refuse_category
         from junkie_cli.db.reconcile import Rule
 
         async def of(asked: "Asked | None", guild_id: int | None = None) -> int | None:
             return None if asked is None else await find_id(asked, database.fetch, guild_id=guild_id)
 
         guild_id = await of(self.guild)
+        channel_id = await of(self.channel, guild_id)
+        if self.channel is not None and channel_id is not None:
+            await refuse_category(self.channel, channel_id, database.fetch)
         rule = Rule(
             user_id=await of(self.user),
-            channel_id=await of(self.channel, guild_id),
+            channel_id=channel_id,
             guild_id=guild_id,
             before_id=self.before_id,
         )

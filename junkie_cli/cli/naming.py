@@ -6,7 +6,7 @@ from junkie_cli import reference, snowflake
 from junkie_cli.db import names
 from junkie_cli.errors import UsageError
 from junkie_cli.links import LINK
-from junkie_cli.reference import Asked, Known, Wanted
+from junkie_cli.reference import Asked, Known, Sort, Wanted
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
@@ -33,6 +33,13 @@ async def find_id(asked: Asked, fetch: names.Fetch, *, guild_id: int | None = No
     """Return the id of what is meant; for the rest as `find`."""
     found = await find(asked, fetch, guild_id=guild_id)
     return found if isinstance(found, int) else found.snowflake
+
+
+async def refuse_category(asked: Asked, channel_id: int, fetch: names.Fetch) -> None:
+    """Raise UsageError if the archive knows the id as a category's: it holds no messages, and its channels are not named by it."""
+    for one in (await names.places(fetch)).known():
+        if one.snowflake == channel_id and one.sort is Sort.CATEGORY:
+            raise asked.error(f"{one.shown} is a category and holds no messages", "name its channels, one by one")
 
 
 async def settled(selection: "Selection", fetch: names.Fetch) -> "Selection":

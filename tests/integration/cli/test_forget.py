@@ -45,3 +45,14 @@ async def test_each_run_leaves_one_rule_and_says_which_it_replaced(command: Comm
     }
     (rule,) = json.loads((await command.run("forget", "--list", "--json")).stdout)
     assert (rule["rule"], rule["before_id"]) == ("3", str(CHANNEL + 7))
+
+
+async def test_a_category_is_refused_by_its_id_as_by_its_name(command: Command, database: Database) -> None:
+    category = CHANNEL - 1
+    channels = [Channel(category, 1, None, 4, "Old", None), Channel(CHANNEL, 1, category, 0, "general", CHANNEL + 9)]
+    await Places(database).store([], [], channels, {})
+    for named in (str(category), "Old"):
+        refused = await command.run("forget", "--channel", named, "--yes")
+        assert refused.code == 2
+        assert f"--channel: Old ({category}) is a category and holds no messages" in refused.stderr
+    assert (await command.run("forget", "--list")).stdout == "Nothing is kept out.\n"
