@@ -3,8 +3,8 @@
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from junkie_cli.client.session import DiscordClient, open_client
 from junkie_cli.client.transport import Patience
@@ -21,8 +21,12 @@ E = TypeVar("E", bound=Event)
 
 MakeSettings = Callable[..., Settings]
 
-PATIENCE = Patience(first=0.01, longest=0.05, timeout=0.5)
-"""The emulator recovers at once, and so need we not wait long."""
+PATIENCE: Final = Patience(first=0.01, longest=0.05, timeout=20.0)
+"""The emulator recovers at once, and so need we not wait long; but on a busy machine it may take its time to answer, and what
+is asked for again is counted twice."""
+
+HASTY: Final = replace(PATIENCE, timeout=0.5)
+"""Where an answer never comes."""
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Scene:
     database: Database
     make_settings: MakeSettings
     events: list[Event] = field(default_factory=list)
+    patience: Patience = PATIENCE
 
     @property
     def control(self) -> Control:
@@ -43,7 +48,7 @@ class Scene:
         """A client of its own, and a place among the workers."""
         settings = self.make_settings(DISCORD_TOKEN=self.emulator.token, DISCORD_API_URL=self.emulator.api_url)
         async with (
-            open_client(settings, rate=lambda: math.inf, patience=PATIENCE) as discord,
+            open_client(settings, rate=lambda: math.inf, patience=self.patience) as discord,
             present(self.database, command, discord.me.user_id) as presence,
         ):
             yield discord, presence

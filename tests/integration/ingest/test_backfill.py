@@ -16,6 +16,7 @@ from junkie_cli.ingest import events
 from junkie_cli.ingest.events import Outcome, Summary
 from junkie_cli.ingest.selection import Selection
 from tests.integration.ingest.conftest import MakeScene
+from tests.integration.ingest.scene import HASTY
 from tests.truth import archived, assert_claims_hold, assert_equals_truth, coverage
 
 
@@ -95,6 +96,7 @@ async def test_since_is_a_floor(scene: MakeScene) -> None:
 )
 async def test_a_fault_is_ridden_out(scene: MakeScene, kind: str) -> None:
     async with scene("2x250") as s:
+        s.patience = HASTY
         s.control.fault(kind, times=2, skip=1)
         summary = await s.backfill()
         assert summary.errors == 0
@@ -343,6 +345,7 @@ async def test_a_channel_that_waits_for_its_answer_holds_up_no_other(
 
 async def test_work_on_channels_does_not_wait_for_lists_of_threads(scene: MakeScene) -> None:
     async with scene() as s:
+        s.patience = HASTY
         # No list is answered before a page was asked for.
         s.control.fault("hang", route="*archived", times=None)
         s.control.after_requests(s.first_channel, 1, s.control.clear_faults)
