@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _command_line() -> "Callable[[], NoReturn]":
 
     serves = sys.argv[1:2] == ["serve"]
     code = 0 if serves else INTERRUPTED
-    usual = {signal.SIGINT: signal.default_int_handler}
+    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
     if serves:
         usual |= {signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
     # What is to be ignored stays so.
