@@ -1,6 +1,6 @@
 """`junkie doctor`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from junkie_cli import config
@@ -13,7 +13,9 @@ from junkie_cli.errors import ConfigError
 if TYPE_CHECKING:
     from junkie_cli.checks import Check
     from junkie_cli.client.diagnosis import Scope
-    from junkie_cli.client.discovery import GuildInventory
+    from junkie_cli.client.session import DiscordClient
+    from junkie_cli.db.names import Catalogue
+    from junkie_cli.errors import JunkieError
     from junkie_cli.ingest.selection import Selection
     from junkie_cli.models import Channel, Guild
 
@@ -63,29 +65,32 @@ def _selection(settings: Settings | None, problems: list[ConfigError]) -> "Selec
         return Selection()
 
 
-def _scope(selection: "Selection") -> "Scope":
-    """Return where rights matter. What was given by name is looked up in what Discord lists."""
-    from junkie_cli.client.diagnosis import Scope
-    from junkie_cli.reference import Wanted, known_places
+def _scope(selection: "Selection", archive: "Catalogue") -> "Callable[[DiscordClient], Awaitable[Scope]]":
+    """Return what says where rights matter. Names are looked up as other commands do it."""
 
-    def guild_matters(guild: "Guild") -> bool:
-        by_name = any(asked.wanted is Wanted.GUILD for asked in selection.named)
-        return by_name or not selection.guilds or guild.guild_id in selection.guilds
+    async def scope(discord: "DiscordClient") -> "Scope":
+        from junkie_cli.client.diagnosis import Scope
+        from junkie_cli.ingest.naming import look_up
+        from junkie_cli.reference import Wanted
 
-    def channels(found: Sequence["GuildInventory"]) -> "Callable[[Channel], bool]":
-        listed = [one.channel for guild in found for one in guild.channels]
-        known = known_places([guild.guild for guild in found], listed, frozenset())
-        settled = selection.settled(known, where="Discord", hint="let the bot see it, or give its id")
-        category = {channel.channel_id: channel.parent_id for channel in listed}
+        settled = await look_up(selection, discord, archive)
+
+        def guilds(every: Sequence["Guild"]) -> Sequence["Guild"]:
+            settled.require_guilds(every)
+            wanted = settled.guilds or {guild.guild_id for guild in every}
+            return [guild for guild in every if guild.guild_id in wanted - settled.exclude]
 
         def matters(channel: "Channel") -> bool:
             wanted = not settled.channels or channel.channel_id in settled.channels
-            in_guild = not settled.guilds or channel.guild_id in settled.guilds
-            return wanted and in_guild and not settled.excludes(channel, category[channel.channel_id])
+            return wanted and not settled.excludes(channel)
 
-        return matters
+        def absent(channel_id: int, why: str) -> "JunkieError":
+            hint = "correct the id, let the bot view it, or leave it out"
+            return settled.labels[Wanted.CHANNEL].error(f"channel {channel_id} {why}", hint)
 
-    return Scope(guild_matters, channels)
+        return Scope(guilds, matters, settled.channels, absent)
+
+    return scope
 
 
 async def _examine(
@@ -107,23 +112,26 @@ async def _every(
     """Make all checks, one part after another."""
     from junkie_cli.checks import skipped
     from junkie_cli.cli import machine
+    from junkie_cli.db.names import Catalogue
 
     yield MACHINE, machine.examine(settings, problems)
     if settings is None:
         yield DATABASE, [skipped("database", "the settings can't be read")]
         yield DISCORD, [skipped("api", "the settings can't be read")]
         return
+    known: list[Catalogue] = []
     if misread := _misread(problems):
         # The default would be another database.
         yield DATABASE, [skipped("database", f"{misread} is wrong")]
     else:
         from junkie_cli.db import diagnosis as of_database
 
-        async for found in of_database.examine(settings):
+        async for found in of_database.examine(settings, places=known.append if selection.named else None):
             yield DATABASE, found
     from junkie_cli.client import diagnosis as of_discord
 
-    async for found in of_discord.examine(settings, scope=_scope(selection)):
+    archive = known[0] if known else Catalogue([], [], frozenset())
+    async for found in of_discord.examine(settings, scope=_scope(selection, archive)):
         yield DISCORD, found
 
 

@@ -5,7 +5,7 @@ import base64
 import binascii
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,8 +19,16 @@ from junkie_cli.client.session import DiscordClient, open_client
 from junkie_cli.client.starts import RESERVE, SessionStarts
 from junkie_cli.client.transport import Patience
 from junkie_cli.config import Settings
-from junkie_cli.errors import ContentIntentMissing, DiscordError, DiscordUnavailable, TokenRejected
-from junkie_cli.models import Channel, ChannelType, Guild
+from junkie_cli.errors import (
+    ChannelForbidden,
+    ChannelNotFound,
+    ContentIntentMissing,
+    DiscordError,
+    DiscordUnavailable,
+    JunkieError,
+    TokenRejected,
+)
+from junkie_cli.models import Channel, ChannelType, FoundChannel, Guild
 from junkie_cli.values import Secret
 
 RATE: Final = 5.0
@@ -34,6 +42,9 @@ SLOW: Final = 1.0
 
 MOST_AHEAD: Final = 5.0
 """Seconds that our clock may differ from Discord's: dates and ages that are typed are taken by it."""
+
+CHOOSING: Final = 120.0
+"""Seconds to look names up in all that Discord lists, which takes two requests for each guild."""
 
 RIGHTS: Final = VIEW_CHANNEL | READ_MESSAGE_HISTORY | CONNECT | MANAGE_THREADS
 
@@ -50,28 +61,36 @@ _LOGGED_IN: Final = ("intents", "sessions", "permissions")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where rights matter: in which guilds, and, once these are listed, in which channels.
+    """Where rights matter: in which of the bot's guilds, and in which of their channels.
 
-    `channels` may raise UsageError or ConfigError.
+    `guilds` may raise UsageError or ConfigError. Channels that were `named`, by id, matter also where no list shows them, as
+    threads and DMs; `absent` makes an error of such an id and what is wrong with it.
     """
 
-    guild: Callable[[Guild], bool] = lambda _: True
-    channels: Callable[[Sequence[GuildInventory]], Callable[[Channel], bool]] = lambda _: lambda _: True
+    guilds: Callable[[Sequence[Guild]], Sequence[Guild]] = lambda guilds: guilds
+    channel: Callable[[Channel], bool] = lambda _: True
+    named: frozenset[int] = frozenset()
+    absent: Callable[[int, str], JunkieError] = lambda channel_id, why: DiscordError(f"channel {channel_id} {why}")
 
 
-EVERYTHING: Final = Scope()
+async def everything(_: DiscordClient) -> Scope:
+    """Return the scope of all that the bot sees."""
+    return Scope()
 
 
 async def examine(
     settings: Settings,
     *,
-    scope: Scope = EVERYTHING,
+    scope: Callable[[DiscordClient], Awaitable[Scope]] = everything,
     patience: Patience = PATIENCE,
     rate: float = RATE,
     slow: float = SLOW,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Sequence[Check]]:
-    """Make every check that can be made, in order. `scope` says of which channels the rights matter."""
+    """Make every check that can be made, in order.
+
+    `scope` says of which channels the rights matter; it may ask Discord, and raise what `Scope.guilds` may.
+    """
     first = await made("api", lambda: _reach(settings, patience, slow, now), kind=DiscordUnavailable)
     yield first
     if any(check.verdict is Verdict.FAILURE for check in first):
@@ -183,24 +202,25 @@ async def _sessions(discord: DiscordClient, settings: Settings) -> list[Check]:
     return [warning("sessions", found, fix, **facts)]
 
 
-async def _permissions(discord: DiscordClient, settings: Settings, scope: Scope) -> AsyncIterator[Sequence[Check]]:
+async def _permissions(
+    discord: DiscordClient, settings: Settings, choose: Callable[[DiscordClient], Awaitable[Scope]]
+) -> AsyncIterator[Sequence[Check]]:
+    scopes: list[Scope] = []
     guilds: list[Guild] = []
 
     async def listed() -> Sequence[Check]:
-        guilds.extend(await discord.guilds())
+        if not (every := await discord.guilds()):
+            address = f"https://discord.com/oauth2/authorize?client_id={discord.application_id}&scope=bot&permissions={RIGHTS}"
+            return [warning("permissions", "the bot is in no server", f"invite it: {address}")]
+        scopes.append(await choose(discord))
+        guilds.extend(scopes[0].guilds(every))
         return []
 
-    if failed := await made("permissions", listed, kind=DiscordUnavailable):
-        yield failed
-        return
-    if not guilds:
-        address = (
-            f"https://discord.com/oauth2/authorize?client_id={discord.application_id}&scope=bot&permissions={RIGHTS}"
-        )
-        yield [warning("permissions", "the bot is in no server", f"invite it: {address}")]
+    if wrong := await made("permissions", listed, kind=DiscordUnavailable, patience=CHOOSING):
+        yield wrong
         return
     found: list[GuildInventory] = []
-    for guild in filter(scope.guild, guilds):
+    for guild in guilds:
 
         async def discovered(guild: Guild = guild) -> Sequence[Check]:
             found.append((await discord.listing(guild)).inventory)
@@ -209,14 +229,48 @@ async def _permissions(discord: DiscordClient, settings: Settings, scope: Scope)
         yield [_named(check, guild) for check in await made("permissions", discovered, kind=DiscordError)]
 
     async def judged() -> Sequence[Check]:
-        return _of_all(found, scope.channels(found), accepted=settings.accept_unreadable)
+        beside, absent = await _beside(discord, scopes[0], found)
+        return [*absent, *_of_all(found, scopes[0].channel, beside, accepted=settings.accept_unreadable)]
 
     yield await made("permissions", judged, kind=DiscordError)
 
 
-def _of_all(found: Sequence[GuildInventory], wanted: Callable[[Channel], bool], *, accepted: bool) -> list[Check]:
+async def _beside(
+    discord: DiscordClient, scope: Scope, found: Sequence[GuildInventory]
+) -> tuple[list[FoundChannel], list[Check]]:
+    """Return the named channels that no list shows, and a row for each that a command would stop at."""
+    listed = {one.channel.channel_id: one for guild in found for one in guild.channels}
+    beside: list[FoundChannel] = []
+    absent: list[Check] = []
+    for channel_id in sorted(scope.named):
+        try:
+            one = listed.get(channel_id) or await discord.channel(channel_id)
+        except ChannelNotFound:
+            absent.append(failure("permissions", scope.absent(channel_id, "does not exist")))
+            continue
+        except ChannelForbidden:
+            absent.append(failure("permissions", scope.absent(channel_id, "can't be seen by the bot")))
+            continue
+        if one.channel.type in ChannelType.HOLD_NOTHING:
+            why = f"('{one.channel.name}') is a category and holds no messages"
+            absent.append(failure("permissions", scope.absent(channel_id, why)))
+        elif channel_id not in listed and scope.channel(one.channel):
+            beside.append(one)
+    return beside, absent
+
+
+def _of_all(
+    found: Sequence[GuildInventory],
+    wanted: Callable[[Channel], bool],
+    beside: Sequence[FoundChannel],
+    *,
+    accepted: bool,
+) -> list[Check]:
     tally: Counter[str] = Counter()
     checks = [check for guild in found for check in _of_guild(guild, wanted, tally)]
+    checks += [_closed(one, "") for one in beside if not one.access.readable]
+    tally["channels"] += len(beside)
+    tally["readable"] += sum(one.access.readable for one in beside)
     if accepted:
         checks = []
     servers = f"{len(found):,} server{'' if len(found) == 1 else 's'}"
@@ -244,16 +298,19 @@ def _of_guild(found: GuildInventory, wanted: Callable[[Channel], bool], tally: C
         what = f"server '{found.guild.name}': the bot {reasons.pop()} in all {len(closed)} channels"
         fix = "give the bot's role that right: Server Settings, Roles"
         return [warning("permissions", what, fix, guild_id=str(found.guild.guild_id))]
-    return [
-        warning(
-            "permissions",
-            f"#{one.channel.name} of '{found.guild.name}': the bot {one.access.reason}",
-            "add the bot's role to the channel, with that right: Edit Channel, Permissions",
-            guild_id=str(found.guild.guild_id),
-            channel_id=str(one.channel.channel_id),
-        )
-        for one in sorted(closed, key=lambda one: (one.channel.position, one.channel.channel_id))
-    ]
+    closed.sort(key=lambda one: (one.channel.position, one.channel.channel_id))
+    return [_closed(one, f" of '{found.guild.name}'") for one in closed]
+
+
+def _closed(one: FoundChannel, where: str) -> Check:
+    """Return the row of a channel that can't be read."""
+    return warning(
+        "permissions",
+        f"#{one.channel.name}{where}: the bot {one.access.reason}",
+        "add the bot's role to the channel, with that right: Edit Channel, Permissions",
+        guild_id=str(one.channel.guild_id),
+        channel_id=str(one.channel.channel_id),
+    )
 
 
 def _named(check: Check, guild: Guild) -> Check:

@@ -5,7 +5,7 @@ The embedded server is started if it is not running, as every command does, and 
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
@@ -16,6 +16,7 @@ from junkie_cli.config import Settings
 from junkie_cli.db import binaries, failures, migrations
 from junkie_cli.db.cluster import UPGRADED, Cluster
 from junkie_cli.db.connecting import FirstConnection, first_connection
+from junkie_cli.db.names import Catalogue, catalogue
 from junkie_cli.db.queries import query
 from junkie_cli.errors import DatabaseError
 
@@ -72,9 +73,12 @@ class _Patient:
 
 
 async def examine(
-    settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    places: Callable[[Catalogue], object] | None = None,
 ) -> AsyncIterator[Sequence[Check]]:
-    """Make every check that can be made, in order. `now` is the wall clock."""
+    """Make every check that can be made, in order. `now` is the wall clock; `places` is told what the archive knows by name."""
     rest = ("space", *_NAMES)
     if settings.postgres_url is None and (missing := _not_made(settings)) is not None:
         yield [missing]
@@ -100,11 +104,17 @@ async def examine(
         yield await made("tables", lambda: _tables(patient, has_tables), kind=DatabaseError)
         yield await made("locks", lambda: _locks(patient), kind=DatabaseError)
         if not any(has_tables):
-            yield [skipped(name, "there are no tables of junkie's") for name in ("rights", "workers", "vacuum")]
+            # Where the look at them failed, it said why.
+            reason = "there are no tables of junkie's" if has_tables else "its tables are none that this junkie can use"
+            yield [skipped(name, reason) for name in ("rights", "workers", "vacuum")]
             return
         yield await made("rights", lambda: _rights(patient), kind=DatabaseError)
         yield await made("workers", lambda: _workers(patient), kind=DatabaseError)
         yield await made("vacuum", lambda: _vacuum(patient), kind=DatabaseError)
+        if places is not None:
+            # What keeps it from being read has its row by now.
+            with suppress(DatabaseError):
+                places(catalogue(await patient.rows("named_guilds"), await patient.rows("named_channels")))
 
 
 def _not_made(settings: Settings) -> Check | None:

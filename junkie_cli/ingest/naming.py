@@ -30,7 +30,13 @@ async def settle(selection: Selection, discord: "DiscordClient", database: Datab
     """
     if not selection.named:
         return selection
-    archive = await names.places(database.fetch)
+    return await look_up(selection, discord, await names.places(database.fetch))
+
+
+async def look_up(selection: Selection, discord: "DiscordClient", archive: names.Catalogue) -> Selection:
+    """Do what `settle` does, with what is known of the archive already."""
+    if not selection.named:
+        return selection
     shown = {guild.guild_id: guild for guild in await discord.guilds()}
     guilds = {guild.guild_id: guild for guild in archive.guilds} | shown
     gone = archive.gone - shown.keys() | guilds.keys() - shown.keys()

@@ -85,6 +85,13 @@ class Selection:
                 wanted |= {found[-1][1]}
         return _added(replace(self, named=()), found)
 
+    def require_guilds(self, guilds: Iterable[Guild]) -> None:
+        """Raise UsageError, or ConfigError for a variable, for a wanted guild that is none of those that the bot is in."""
+        if missing := self.guilds - {guild.guild_id for guild in guilds}:
+            raise self.labels[Wanted.GUILD].error(
+                f"the bot is not in guild {min(missing)}", "invite it, or correct the id"
+            )
+
     def wants_threads_of(self, parent: Channel) -> bool:
         """Say whether threads of a channel may be wanted that are not wanted by their own ids."""
         return (not self.channels or parent.channel_id in self.channels) and not self.excludes(parent)
@@ -347,9 +354,8 @@ def _wanted_guilds(
     guilds: Sequence[Guild], selection: Selection, named: Sequence[FoundChannel], *, strict: bool
 ) -> list[Guild]:
     """Return the guilds to list. Raises UsageError or ConfigError for one that the bot is not in, if `strict`."""
-    if strict and (missing := selection.guilds - {guild.guild_id for guild in guilds}):
-        label = selection.labels[Wanted.GUILD]
-        raise label.error(f"the bot is not in guild {min(missing)}", "invite it, or correct the id")
+    if strict:
+        selection.require_guilds(guilds)
     holding = {one.channel.guild_id for one in named}
     return [
         guild

@@ -155,7 +155,7 @@ async def test_names_of_discord_s_do_no_harm(environ: dict[str, str], emulator: 
 async def test_what_is_left_out_does_not_matter(environ: dict[str, str], emulator: Emulator) -> None:
     channel = emulator.world.channels[min(emulator.control.readable())]
     emulator.control.revoke(channel.id, Right.VIEW_CHANNEL)
-    for arguments in (["--exclude", channel.name], ["--exclude", str(channel.id)], ["--guild", "1"]):
+    for arguments in (["--exclude", channel.name], ["--exclude", str(channel.id)]):
         done = await doctor(environ, *arguments)
         assert done.code == 0, done
         assert "lacks" not in done.stdout
@@ -166,3 +166,29 @@ async def test_what_is_left_out_does_not_matter(environ: dict[str, str], emulato
     assert "of-this-name-there-is-none" in done.stdout
     done = await doctor(environ | {"JUNKIE_EXCLUDE": "of-this-name-there-is-none"})
     assert done.code == 4
+
+
+async def test_what_was_chosen_and_is_not_there_is_a_failure(environ: dict[str, str]) -> None:
+    for arguments, words in (
+        (["--guild", "1"], "the bot is not in guild 1"),
+        (["--channel", "1"], "channel 1 does not exist"),
+    ):
+        done = await doctor(environ, *arguments)
+        assert done.code == 2, done
+        assert words in " ".join(done.stdout.split())
+    done = await doctor(environ | {"JUNKIE_GUILDS": "1"})
+    assert done.code == 4
+    assert "JUNKIE_GUILDS (environment): the bot is not in guild 1" in " ".join(done.stdout.split())
+
+
+async def test_a_name_is_what_it_is_to_other_commands(environ: dict[str, str], emulator: Emulator) -> None:
+    channel = emulator.world.channels[min(emulator.control.readable())]
+    thread = emulator.control.add_thread(channel.id, "Release plans")
+    for name in ("release plans", f"{channel.name}/release-plans"):
+        assert (await doctor(environ, "--channel", name)).code == 0
+    assert (await junkie(environ).run("backfill")).code == 0
+    # Now the archive alone knows its name.
+    emulator.control.archive(thread.id)
+    done = await doctor(environ, "--channel", "release plans")
+    assert done.code == 0, done
+    assert "1 of 1 channels" in done.stdout

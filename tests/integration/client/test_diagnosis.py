@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from junkie_cli.checks import Check, Verdict, exit_code
 from junkie_cli.client.diagnosis import RIGHTS, Scope, examine, looks_like_a_token
+from junkie_cli.client.session import DiscordClient
 from junkie_cli.client.transport import Patience
 from junkie_cli.config import Settings
 from junkie_cli.emulator.entities import Channel
@@ -45,6 +46,13 @@ def ask(emulator: Emulator, make_settings: Callable[..., Settings]) -> Ask:
         return found
 
     return asked
+
+
+def chosen(scope: Scope) -> Callable[[DiscordClient], Awaitable[Scope]]:
+    async def choose(_: DiscordClient) -> Scope:
+        return scope
+
+    return choose
 
 
 def first(emulator: Emulator) -> Channel:
@@ -251,7 +259,32 @@ class TestPermissions:
     async def test_what_is_left_out_does_not_matter(self, ask: Ask, emulator: Emulator) -> None:
         general = first(emulator).id
         emulator.control.revoke(general, Right.VIEW_CHANNEL)
-        scope = Scope(channels=lambda _: lambda channel: channel.channel_id != general)
-        assert bad(await ask(how={"scope": scope})) == []
-        elsewhere = Scope(guild=lambda _: False)
-        assert bad(await ask(how={"scope": elsewhere})) == []
+        scope = Scope(channel=lambda channel: channel.channel_id != general)
+        assert bad(await ask(how={"scope": chosen(scope)})) == []
+        elsewhere = Scope(guilds=lambda _: [])
+        assert bad(await ask(how={"scope": chosen(elsewhere)})) == []
+
+    async def test_what_was_named_and_is_in_no_list_is_asked_for(self, ask: Ask, emulator: Emulator) -> None:
+        general = first(emulator)
+        thread = emulator.control.add_thread(general.id, "Release plans")
+        scope = Scope(channel=lambda channel: channel.channel_id == thread.id, named=frozenset({thread.id}))
+        checks = await ask(how={"scope": chosen(scope)})
+        assert bad(checks) == []
+        assert of(checks, "permissions")[0].facts == {"readable": 1, "channels": 1, "servers": 1}
+        emulator.control.revoke(general.id, Right.READ_MESSAGE_HISTORY)
+        check = only(await ask(how={"scope": chosen(scope)}), "permissions", Verdict.WARNING)
+        assert check.found == "#Release plans: the bot lacks Read Message History"
+        assert check.facts["channel_id"] == str(thread.id)
+
+    async def test_what_was_named_and_is_not_there_hides_no_other(self, ask: Ask, emulator: Emulator) -> None:
+        (guild,) = emulator.world.guilds.values()
+        category = emulator.control.add_channel(guild.id, "Rooms", 4)
+        closed = emulator.control.add_channel(guild.id, "closed", 0)
+        emulator.control.revoke(closed.id, Right.READ_MESSAGE_HISTORY)
+        scope = Scope(named=frozenset({5, category.id, closed.id}))
+        said = [(each.verdict, each.found) for each in bad(await ask(how={"scope": chosen(scope)}))]
+        assert said == [
+            (Verdict.FAILURE, "channel 5 does not exist"),
+            (Verdict.FAILURE, f"channel {category.id} ('Rooms') is a category and holds no messages"),
+            (Verdict.WARNING, f"#closed of '{guild.name}': the bot lacks Read Message History"),
+        ]

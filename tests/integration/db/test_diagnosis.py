@@ -139,6 +139,7 @@ class TestTables:
         (tables,) = found["tables"]
         assert (tables.verdict, tables.exit_code) == (Verdict.FAILURE, 5)
         assert said in tables.found
+        assert "this junkie can use" in found["rights"][0].found
         assert found["locks"][0].verdict is Verdict.PASSED
 
     @pytest.fixture
