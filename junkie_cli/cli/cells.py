@@ -1,8 +1,9 @@
 """Text in a terminal's cells: what people wrote may be double-width, and must end where its column ends."""
 
 import re
+import textwrap
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 from unicodedata import category
 
 from rich.cells import cell_len
@@ -14,6 +15,9 @@ _WIDTH_CHANGERS: Final = dict.fromkeys((0xFE0E, 0xFE0F, 0x200C, 0x200D, *range(0
 
 _MARKS: Final = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACK: Final = re.compile(f"({_MARKS}{{2}}){_MARKS}+")
+
+_SECOND_CELL: Final = "\u2060"
+"""Stands behind a double-width sign while its cells are counted as characters. `shown` lets none through."""
 
 
 def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
@@ -31,6 +35,16 @@ def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
 def crop(text: str, width: int, *, ellipsis: str = "…") -> str:
     """Return text in at most that many cells."""
     return fit(text, width, ellipsis=ellipsis).rstrip(" ")
+
+
+def wrap(text: str, width: int, **how: Any) -> list[str]:
+    """Return text as lines of at most that many cells, but for a word that is wider by itself.
+
+    `how` goes to `textwrap.wrap`, which counts characters.
+    """
+    spread = "".join(sign + _SECOND_CELL * (_cells_of_one(sign) - 1) for sign in _tamed(text))
+    lines = textwrap.wrap(spread, width, break_long_words=False, **how)
+    return [line.replace(_SECOND_CELL, "") for line in lines]
 
 
 def cells_of(text: str) -> int:

@@ -2,17 +2,16 @@
 
 import shutil
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from junkie_cli.checks import Check, Verdict, exit_code
-from junkie_cli.cli.cells import crop, fit
+from junkie_cli.cli.cells import crop, fit, wrap
 from junkie_cli.cli.colour import paint
 from junkie_cli.cli.figures import count
 from junkie_cli.cli.ndjson import dump
-from junkie_cli.cli.output import product, shown, speaks_unicode
+from junkie_cli.cli.output import product, speaks_unicode
 
 VERSION: Final = 1
 """Of the JSON shape: raised when a field changes its meaning or goes."""
@@ -130,7 +129,7 @@ def as_json(sections: Sequence[tuple[str, Check]]) -> dict[str, Any]:
 
 def _wrapped(text: str, room: int, ellipsis: str) -> list[str]:
     """Break a text that may hold names of Discord's into lines; what has no blanks is cropped."""
-    parts = textwrap.wrap(shown(" ".join(text.split())), room, break_long_words=False, break_on_hyphens=False)
+    parts = wrap(" ".join(text.split()), room, break_on_hyphens=False)
     # An address that is to be copied must be whole.
     return [part if "://" in part else crop(part, room, ellipsis=ellipsis) for part in parts or [""]]
 

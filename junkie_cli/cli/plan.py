@@ -2,13 +2,12 @@
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from junkie_cli import snowflake
-from junkie_cli.cli.cells import crop, fit
+from junkie_cli.cli.cells import crop, fit, wrap
 from junkie_cli.cli.closing import UNREADABLE, grouped
 from junkie_cli.cli.figures import count, requests, time_range
 from junkie_cli.cli.ndjson import dump
@@ -106,7 +105,7 @@ def as_table(
 
 def _wrapped(line: str, width: int, ellipsis: str) -> list[str]:
     """Return a line as several where it is too wide, each of them cropped should a name have no blanks."""
-    parts = textwrap.wrap(line, max(width, 20), subsequent_indent="    ", break_long_words=False) or [""]
+    parts = wrap(line, max(width, 20), subsequent_indent="    ") or [""]
     return [crop(part, width, ellipsis=ellipsis) for part in parts]
 
 

@@ -30,6 +30,13 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         assert max(cell_len(line) for line in text(check, width=width)) <= width
 
 
+def test_a_wide_name_leaves_room_for_what_is_said_of_it() -> None:
+    check = checks.warning("permissions", f"#{'広' * 20} of '{'場' * 20}': the bot lacks View Channel", "")
+    lines = text(check)
+    assert " ".join(line.strip() for line in lines).endswith("the bot lacks View Channel")
+    assert max(map(cell_len, lines)) <= 80
+
+
 def test_an_address_to_be_copied_stays_whole() -> None:
     address = "https://discord.com/oauth2/authorize?client_id=1244258736541141761&scope=bot&permissions=17180984320"
     lines = text(checks.warning("permissions", "the bot is in no server", f"invite it: {address}"))

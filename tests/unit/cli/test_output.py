@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from junkie_cli.cli.cells import crop, fit
+from junkie_cli.cli.cells import crop, fit, wrap
 from junkie_cli.cli.output import error_line, note, product, set_up_logging, shown, speaks_unicode, writable
 from junkie_cli.errors import JunkieError
 from junkie_cli.values import Secret
@@ -47,6 +47,17 @@ def test_cropping_counts_cells_and_not_characters() -> None:
     assert fit("日本語です", 6) == "日本 …"
     assert fit("abc", 5) == "abc  "
     assert crop("abcdef", 4, ellipsis="...") == "a..."
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("width", [10, 40, 80])
+def test_lines_are_broken_where_their_cells_end_and_lose_nothing(text: str, width: int) -> None:
+    from rich.cells import cell_len
+
+    words = " ".join(sign + " x" for sign in shown(text) if cell_len(sign))
+    lines = wrap(words, width)
+    assert " ".join(lines).split() == words.split()
+    assert all(cell_len(line) <= width for line in lines)
 
 
 def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
