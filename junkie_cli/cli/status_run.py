@@ -100,7 +100,7 @@ def settled(selection: "Selection", archive: Archive) -> "Selection":
         known = known_places(guilds, [record.channel for record in archive.records if record.known], gone)
         selection = selection.settled(known, where="the archive", hint=_HINT)
     for kind, chosen, there in (
-        (Wanted.GUILD, selection.guilds, {record.channel.guild_id for record in archive.records}),
+        (Wanted.GUILD, selection.guilds, {*archive.guilds, *(record.channel.guild_id for record in archive.records)}),
         (Wanted.CHANNEL, selection.channels, {record.channel.channel_id for record in archive.records}),
     ):
         if unknown := chosen - there:

@@ -3,13 +3,12 @@
 Every channel has a line; what is wrong with it stands in a line below, so that the table keeps to 80 columns.
 """
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from junkie_cli import snowflake
-from junkie_cli.cli.cells import cells_of, crop, fit
+from junkie_cli.cli.cells import cells_of, crop, fit, wrap
 from junkie_cli.cli.figures import age, count, requests, size, time_range
 from junkie_cli.cli.output import shown, writable
 from junkie_cli.cli.status_view import Entry, Line, Section, Totals
@@ -73,16 +72,20 @@ def as_table(archive: Archive, parts: Sequence[Section], screen: Screen) -> list
     columns = _Columns(archive, parts, screen)
     lines: list[Pieces] = []
     for part in parts:
-        name = "Direct messages" if part.guild_id is None else f"Guild {part.guild_id}"
-        if part.guild is not None:
-            name = screen.plain(part.guild.name) or name
-            if part.guild.gone_at is not None:
-                name += f" (gone since {_date(part.guild.gone_at)})"
-        lines += [[(crop(name, screen.width, ellipsis=screen.ellipsis), "bold")], columns.heading()]
+        title = crop(_heading(part, screen), screen.width, ellipsis=screen.ellipsis)
+        lines += [[(title, "bold")], columns.heading()]
         for line in part.lines:
             lines += columns.lines(line)
         lines.append([])
     return lines
+
+
+def _heading(part: Section, screen: Screen) -> str:
+    if part.guild is None:
+        elsewhere = "Direct messages" if part.known else "Only messages are known, not where they belong"
+        return elsewhere if part.guild_id is None else f"Guild {part.guild_id}"
+    name = screen.plain(part.guild.name) or f"Guild {part.guild_id}"
+    return name if part.guild.gone_at is None else f"{name} (gone since {_date(part.guild.gone_at)})"
 
 
 class _Columns:
@@ -287,7 +290,7 @@ def _wrapped(texts: Sequence[str] | Iterator[str], screen: Screen, indent: str, 
     width = max(screen.width, _LEAST_WIDTH)
     for text in texts:
         safe = writable(shown(" ".join(text.split())), screen.encoding)
-        for line in textwrap.wrap(safe, width, initial_indent=first, subsequent_indent=indent, break_long_words=False):
+        for line in wrap(safe, width, initial_indent=first, subsequent_indent=indent):
             yield crop(line, width, ellipsis=screen.ellipsis)
 
 

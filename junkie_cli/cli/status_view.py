@@ -36,11 +36,15 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A guild's lines. `guild` is None for what belongs to none, as DMs do, and for a guild that is not known."""
+    """A guild's lines. `guild` is None for what belongs to none, as DMs do, and for a guild that is not known.
+
+    `known` is False for channels of which nothing but rows is there: nobody knows where they belong.
+    """
 
     guild_id: int | None
     guild: GuildRecord | None
     lines: list[Line]
+    known: bool = True
 
 
 class Totals(NamedTuple):
@@ -88,18 +92,20 @@ def add_up(entries: Iterable[Entry]) -> Totals:
 def sections(archive: Archive, entries: Sequence[Entry], sort: Sort) -> list[Section]:
     """Return the entries as they are shown; guilds by name, what belongs to none last."""
     by_id = {record.channel.channel_id: record.channel for record in archive.records}
-    by_guild: dict[int | None, list[Entry]] = {}
+    by_guild: dict[tuple[int | None, bool], list[Entry]] = {}
     for entry in entries:
-        by_guild.setdefault(entry.channel.guild_id, []).append(entry)
+        by_guild.setdefault((entry.channel.guild_id, entry.record.known), []).append(entry)
 
-    def rank(guild_id: int | None) -> tuple[bool, bool, str, int]:
+    def rank(place: tuple[int | None, bool]) -> tuple[bool, bool, bool, str, int]:
+        guild_id, known = place
         guild = archive.guilds.get(guild_id or 0)
-        return guild_id is None, guild is None, "" if guild is None else guild.name.casefold(), guild_id or 0
+        name = "" if guild is None else guild.name.casefold()
+        return guild_id is None, not known, guild is None, name, guild_id or 0
 
     key = _key(sort, by_id)
     return [
-        Section(guild_id, archive.guilds.get(guild_id or 0), _lines(by_guild[guild_id], by_id, key))
-        for guild_id in sorted(by_guild, key=rank)
+        Section(place[0], archive.guilds.get(place[0] or 0), _lines(by_guild[place], by_id, key), known=place[1])
+        for place in sorted(by_guild, key=rank)
     ]
 
 

@@ -64,9 +64,9 @@ class Standing(NamedTuple):
 
 
 def last_id_of(channel: Channel, state: ChannelState, newest: int | None = None) -> int | None:
-    """Return the newest id known of a channel: by Discord's word or by coverage, else by the newest row."""
+    """Return the newest id known of a channel, by Discord's word, by coverage or by the newest row; None: there is none."""
     top = state.covered.top
-    return max(channel.last_message_id or 0, 0 if top is None else top.hi - 1) or newest
+    return max(channel.last_message_id or 0, 0 if top is None else top.hi - 1, newest or 0) or None
 
 
 def to_count(record: Record, wanted: Wanted) -> Range | None:

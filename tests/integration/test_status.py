@@ -179,6 +179,16 @@ class TestChannels:
         assert (found["channel_id"], found["name"], found["guild_id"]) == ("77", None, None)
         assert (found["state"], found["messages"], found["last_message_id"]) == ("never_fetched", 1, "99")
 
+    async def test_a_message_above_all_that_was_fetched_shows_that_something_may_be_missing(
+        self, archive: Archive
+    ) -> None:
+        channel_id = await archive.channel(covered=(0, 100), held=range(0, 100, 10))
+        assert (await archive.one())["state"] == "complete"
+        await Writer(archive.database).write(Batch([Incoming(Message(channel_id, LAST + 9, 5, "Mira", "hi"), 0)]))
+        found = await archive.one()
+        assert (found["state"], found["last_message_id"]) == ("partial", str(LAST + 9))
+        assert found["gaps"] == [{"lo": str(LAST + 1), "hi": str(LAST + 10)}]
+
     async def test_kept_rows_of_deleted_messages_do_not_show(self, archive: Archive) -> None:
         channel_id = await archive.channel(covered=(0, 100), held=range(10))
         ends = [Deletion(Key(channel_id, channel_id + k * STEP), 9, "event") for k in (0, 1, 9)]
@@ -230,6 +240,12 @@ class TestSelection:
         found = await archive.one(selection=Selection.read(channels=["#general"]))
         assert found["name"] == "general"
         assert (await archive.one(selection=Selection.read(["the guild"], exclude=["staff"])))["name"] == "general"
+
+    async def test_a_guild_without_a_channel(self, archive: Archive) -> None:
+        await archive.channel()
+        await Places(archive.database).store([Guild(2, "Empty")], [], [], {})
+        for name in ("2", "empty"):
+            assert (await archive.json(selection=Selection.read([name])))["channels"] == []
 
     @pytest.mark.parametrize(
         ("guilds", "channels", "words"),

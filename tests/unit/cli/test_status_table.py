@@ -161,6 +161,22 @@ def test_nothing_is_wider_than_the_screen(width: int, unicode: bool) -> None:  #
         assert unicode or line.isascii()
 
 
+def test_a_wide_name_leaves_room_for_what_is_said_of_it() -> None:
+    lines = shown(
+        told(Changes(unlisted=(Unlisted(1, "広場 " * 15, "it could not be listed: lacks Manage Threads"),)), Screen())
+    )
+    assert " ".join(line.strip() for line in lines).endswith("広場 : it could not be listed: lacks Manage Threads")
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_what_nobody_knows_the_place_of_is_no_direct_message() -> None:
+    rows = record(at(1) + 9, "", guild_id=None, last_id=None, held=3)._replace(known=False, newest=at(4))
+    lines = table(DM, rows, GENERAL)
+    headings = [lines[n - 1] for n, line in enumerate(lines) if line.startswith("Channel ")]
+    assert headings == ["The Guild", "Direct messages", "Only messages are known, not where they belong"]
+    assert lines[-2].startswith(f"{at(1) + 9}"[:12])
+
+
 def test_a_narrow_screen_keeps_the_name_and_the_state() -> None:
     assert table(SHALLOW, screen=Screen(width=30))[2].startswith("#shallow")
     assert table(SHALLOW, screen=Screen(width=30))[2].endswith("partial")
