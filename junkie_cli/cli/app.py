@@ -115,13 +115,15 @@ def _explain(error: BaseException) -> int:
         log.debug("stopped by", exc_info=error)
         code = error.exit_code
         error_line(error.message, error.hint, code=code)
-    elif isinstance(error, _NoArguments):
+    elif isinstance(error, _NoArguments) and not is_structured():
         typer.echo(error, err=True)
         code = UsageError.exit_code
     elif isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "junkie"
-        message = getattr(error, "format_message", error.__str__)()
+        # What is told where nothing is given is the whole help.
+        nothing = isinstance(error, _NoArguments)
+        message = "no command is given" if nothing else getattr(error, "format_message", error.__str__)()
         code = UsageError.exit_code
         error_line(message.strip().removesuffix("."), f"see `{path} --help`", code=code)
     elif isinstance(error, OSError) and _raised_by_typer(error):

@@ -105,7 +105,7 @@ class TestEveryError:
         monkeypatch.setenv("JUNKIE_HOME", str(tmp_path / "home"))
         monkeypatch.chdir(tmp_path)
 
-    @pytest.mark.parametrize("arguments", ["nonsense", "backfill --nonsense", "backfill --target x", "sync"])
+    @pytest.mark.parametrize("arguments", ["", "db", "nonsense", "backfill --nonsense", "backfill --target x", "sync"])
     @pytest.mark.parametrize("by", ["flag", "environment"])
     def test_is_an_object(
         self, by: str, arguments: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
