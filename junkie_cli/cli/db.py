@@ -78,7 +78,8 @@ def migrate(
 ) -> int:
     """Bring junkie's tables up to date.
 
-    Every command does so when it starts; here it is done alone, e.g. by a role that may create tables.
+    Every command that works on them does so when it starts; here it is done alone, e.g. by a role that may create
+    tables.
     """
     return run_async(_migrate(begin(), check=check, json=json))
 
