@@ -1,5 +1,6 @@
 """A quick look at the archive's names, for completion: read only, and only where a server is running already."""
 
+from contextlib import closing
 from typing import Final
 
 import psycopg
@@ -23,7 +24,8 @@ def glance(settings: Settings) -> Catalogue:
     url = Cluster(settings.home).url if settings.postgres_url is None else settings.postgres_url.reveal()
     # By that name the last command out does not wait for us, nor leave the server running on our account.
     address = conninfo.read(url, application_name=LEAVING)
-    with psycopg.connect(address.conninfo, connect_timeout=_PATIENCE) as connection:
+    # Whoever gives up in the middle of it leaves nothing to roll back, of which psycopg would have something to say.
+    with closing(psycopg.connect(address.conninfo, connect_timeout=_PATIENCE)) as connection:
         connection.read_only = True
         connection.execute(query("hurry"))
         guilds = connection.execute(query("named_guilds")).fetchall()

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from junkie_cli.cli import completion
 from junkie_cli.config import Settings
 from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.database import open_database
@@ -39,3 +40,15 @@ def test_of_an_archive_that_is_not_there(empty_database_url: str, make_settings:
         glance(make_settings(POSTGRES_URL=empty_database_url))
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT FROM pg_namespace WHERE nspname = 'junkie'").rowcount == 0
+
+
+def test_whoever_gives_up_in_the_middle_of_it_says_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POSTGRES_URL", database_url)
+    monkeypatch.setenv("JUNKIE_HOME", str(tmp_path))
+    monkeypatch.setattr(completion, "_PATIENCE", 0.5)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE junkie.channels IN ACCESS EXCLUSIVE MODE")
+        assert completion.channels("") == []
+    assert caplog.records == []
