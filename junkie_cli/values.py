@@ -137,6 +137,8 @@ def api_url(text: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
+        # What is no name of a host fails only when it is looked up, and then as something else.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise wrong from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:

@@ -21,6 +21,7 @@ NONSENSE: dict[str, tuple[str, ...]] = {
     "DISCORD_API_URL": (
         *("discord.com", "ftp://x/", "http://", "http://[::1", "http://h:port", "http://h:99999", "http://a b/"),
         *("https://user:password@host/api", "https://host/api?x=1", "https://host/#x", "javascript:alert(1)"),
+        *("https://a..b/api", f"https://{'a' * 64}.example/api"),
     ),
     "POSTGRES_URL": ("localhost", "host=localhost", "mysql://host/db", "postgresql:x", "postgresql://h/\x1bdb"),
     "JUNKIE_HOME": ("~nobody-of-this-name/junkie", "x" * 5000),
