@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from junkie_cli import config
 from junkie_cli.cli import options
-from junkie_cli.cli.output import product, set_up_logging
+from junkie_cli.cli.output import product, set_up_logging, shown
 from junkie_cli.config import DEFAULT, VARIABLES, Settings, Variable
 from junkie_cli.errors import ConfigError, UsageError
 from junkie_cli.values import Secret
@@ -50,7 +50,8 @@ def as_text(rows: list[Row], files: list[ConfigError]) -> str:
     lines = []
     for row in rows:
         source = "" if row.source == DEFAULT else f"  ({row.source})"
-        lines.append(f"{row.variable.name:<{width}}  {'wrong' if row.problems else _words(row.value)}{source}")
+        # A folder's name may hold a line break, and must not pass for another row.
+        lines.append(shown(f"{row.variable.name:<{width}}  {'wrong' if row.problems else _words(row.value)}{source}"))
         lines += [_problem(error) for error in row.problems]
     return "\n".join(lines + [_problem(error) for error in files])
 

@@ -106,6 +106,17 @@ def test_hostile_values_move_no_cursor(
     assert "\n".join(map(output.shown, written.split("\n"))) == written
 
 
+def test_a_folder_s_name_is_no_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a\nLOG_LEVEL  DEBUG"
+    folder.mkdir()
+    (folder / ".env").write_text("CACHE_TTL=5\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("JUNKIE_HOME", str(folder))
+    assert len(shown(capsys, code=0).splitlines()) == len(VARIABLES)
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
