@@ -45,7 +45,9 @@ class Places:
 
         async def work(connection: "AsyncConnection[Any]") -> None:
             holding = sorted(unreadable)
-            await connection.execute(query("ensure_status"), {"channel_ids": holding})
+            # Those that are not wanted, too: what has no row can't be marked as gone later.
+            kept = sorted({*holding, *(channel.channel_id for channel in channels if channel.holds_messages)})
+            await connection.execute(query("ensure_status"), {"channel_ids": kept})
             # Status rows first, as a batch of messages does, so that the two can't wait for each other.
             await connection.execute(query("lock_channels"), {"channel_ids": sorted({*holding, *listed})})
             await connection.execute(

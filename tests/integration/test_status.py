@@ -376,6 +376,22 @@ class TestLive:
         states = {each["channel_id"]: each["state"] for each in (await archive.json())["channels"]}
         assert states == {str(first): "never_fetched", str(second): "gone", str(third): "unreadable"}
 
+    async def test_what_was_not_wanted_and_is_gone_is_nothing_to_fetch(
+        self, archive: Archive, emulator: Emulator, environ: dict[str, str]
+    ) -> None:
+        first, second, third = sorted(emulator.control.readable())
+        await archive.status(live=True, environ=environ, selection=Selection(channels=frozenset({first})))
+        emulator.control.delete_channel(second)
+
+        async def states() -> dict[int, str]:
+            _, text = await archive.status(live=True, environ=environ, json=True)
+            return {int(each["channel_id"]): each["state"] for each in json.loads(text)["channels"]}
+
+        assert await states() == {first: "never_fetched", second: "gone", third: "never_fetched"}
+        emulator.control.remove_bot(min(emulator.world.guilds))
+        assert set((await states()).values()) == {"gone"}
+        assert (await archive.status(fail_on_gaps=True))[0] == 0
+
     async def test_names_are_those_that_discord_shows(
         self, archive: Archive, emulator: Emulator, environ: dict[str, str]
     ) -> None:
