@@ -55,7 +55,7 @@ def read_message_id(text: str, channel_id: int, option: str) -> int:
     if link := LINK.fullmatch(text):
         if link["message"] is None:
             raise UsageError(f"--{option}: '{text[:80]}' leads to no message", hint="copy the message's link")
-        if int(link["channel"]) != channel_id:
+        if link["channel"] != str(channel_id):
             raise UsageError(
                 f"--{option}: message {link['message'][:20]} is of channel {link['channel'][:20]}, not of {channel_id}",
                 hint="name that channel, or another message",
