@@ -90,12 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _log_form() -> str:
-    """Return the form of the log as far as it is known before the settings are read."""
-    given: str | None = options.for_all.get().get("log_format")
-    return given or os.environ.get("JUNKIE_LOG_FORMAT", "").strip().lower() or "text"
-
-
 def _raised_by_typer(error: BaseException) -> bool:
     """Say whether typer itself met the error, and no command of ours."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
@@ -105,7 +99,7 @@ def _raised_by_typer(error: BaseException) -> bool:
 def _explain(error: BaseException) -> int:
     """Say in one line why the command ended, where that needs saying, and return the exit code."""
     code = 1
-    if _log_form() == "json" and not is_structured():
+    if options.log_form() == "json" and not is_structured():
         set_up_logging("WARNING", "json")
     if isinstance(error, typer.Exit):
         code = error.exit_code
@@ -135,7 +129,7 @@ def _explain(error: BaseException) -> int:
     else:
         # A bug. It may have come before the log was set up.
         if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
-            set_up_logging("DEBUG", _log_form())
+            set_up_logging("DEBUG", options.log_form())
         log.debug("unexpected", exc_info=error)
         error_line(f"unexpected {type(error).__name__}", "LOG_LEVEL=DEBUG shows where; please report it")
     return code

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from junkie_cli.cli import options
+from junkie_cli.cli.figures import count
 from junkie_cli.cli.options import finite
+from junkie_cli.cli.output import note, set_up_logging
 from junkie_cli.errors import JunkieError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ def emulator(
     from junkie_cli.emulator.generator import generate
     from junkie_cli.emulator.limits import Limits, Rate
 
+    # It has no use for any other setting, and none must keep it from starting.
+    set_up_logging("WARNING", options.log_form())
     limits = Limits.off()
     if rate_limit:
         total = Rate(global_limit, 1.0) if global_limit else None
@@ -90,5 +95,5 @@ async def _serve(world: "World", *, limits: "Limits", latency_ms: float, port: i
         sys.stdout.write(f"export DISCORD_API_URL={emulator.api_url}\nexport DISCORD_TOKEN={emulator.token}\n")
         sys.stdout.flush()
         messages = sum(len(channel.messages) for channel in world.channels.values())
-        sys.stderr.write(f"{len(world.channels)} channels, {messages:,} messages. Ctrl-C stops the emulator.\n")
+        note(f"{count(len(world.channels), 'channel')}, {count(messages, 'message')}. Ctrl-C stops the emulator.")
         await stopped.wait()

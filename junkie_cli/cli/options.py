@@ -5,6 +5,7 @@ the environment: so ranges of settings stand in `config`, and flags are checked 
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -82,6 +83,12 @@ for_all: Final[ContextVar[Mapping[str, Any]]] = ContextVar("for_all", default=Ma
 
 def _keep_log_format(form: str | None) -> None:
     for_all.set({} if form is None else {"log_format": form})
+
+
+def log_form() -> str:
+    """Return the form of the log as far as it is known without the settings being read."""
+    given: str | None = for_all.get().get("log_format")
+    return given or os.environ.get("JUNKIE_LOG_FORMAT", "").strip().lower() or "text"
 
 
 LogFormat = Annotated[

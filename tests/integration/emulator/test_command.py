@@ -43,6 +43,16 @@ def test_it_says_where_it_is_and_stops_when_told(number: signal.Signals) -> None
         assert errors == "2 channels, 300 messages. Ctrl-C stops the emulator.\n"
 
 
+def test_to_machines_it_says_so_in_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUNKIE_LOG_FORMAT", "json")
+    # No other setting is any business of its own.
+    monkeypatch.setenv("CACHE_TTL", "nonsense")
+    with started("--preset", "1x1") as (process, _):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert json.loads(errors)["message"] == "1 channel, 1 message. Ctrl-C stops the emulator."
+
+
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
