@@ -15,7 +15,7 @@ from junkie_cli.config import Settings
 from junkie_cli.db.status import Archive, StatusReader, open_status
 from junkie_cli.errors import PARTIAL
 from junkie_cli.ingest.standing import stand, to_count
-from junkie_cli.models import Guild
+from junkie_cli.models import ChannelType, Guild
 from junkie_cli.reference import Wanted, known_places
 
 if TYPE_CHECKING:
@@ -105,6 +105,12 @@ def settled(selection: "Selection", archive: Archive) -> "Selection":
     ):
         if unknown := chosen - there:
             raise selection.labels[kind].error(f"the archive knows no {kind.noun} {min(unknown)}", _HINT)
+    for channel in (record.channel for record in archive.records):
+        if channel.channel_id in selection.channels and channel.type in ChannelType.HOLD_NOTHING:
+            raise selection.labels[Wanted.CHANNEL].error(
+                f"channel {channel.channel_id} ('{channel.name}') is a category and holds no messages",
+                "name its channels; --exclude takes a category",
+            )
     return selection
 
 

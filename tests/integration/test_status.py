@@ -241,6 +241,13 @@ class TestSelection:
         assert found["name"] == "general"
         assert (await archive.one(selection=Selection.read(["the guild"], exclude=["staff"])))["name"] == "general"
 
+    async def test_a_category_by_its_id(self, archive: Archive) -> None:
+        category = await archive.channel(type=4, name="Rooms")
+        await archive.channel(1, parent_id=category)
+        with pytest.raises(UsageError, match="is a category and holds no messages"):
+            await archive.status(selection=Selection.read(channels=[str(category)]))
+        assert (await archive.json(selection=Selection.read(exclude=[str(category)])))["channels"] == []
+
     async def test_a_guild_without_a_channel(self, archive: Archive) -> None:
         await archive.channel()
         await Places(archive.database).store([Guild(2, "Empty")], [], [], {})
