@@ -148,7 +148,10 @@ async def test_names_of_discord_s_do_no_harm(environ: dict[str, str], emulator: 
         assert max(map(len, done.stdout.splitlines())) <= 80
     done = await doctor(environ, "--json")
     assert not CONTROLS.search(done.stdout)
-    (row,) = [row for row in json.loads(done.stdout)["checks"] if row["verdict"] == "warning"]
+    # On a busy machine there may be another one, of a slow answer.
+    (row,) = [
+        row for row in json.loads(done.stdout)["checks"] if (row["check"], row["verdict"]) == ("permissions", "warning")
+    ]
     assert row["facts"]["channel_id"] == str(channel_id)
 
 
