@@ -64,8 +64,10 @@ _PROPER: Final = "|".join(
         # The joiner of emoji families, and joiners inside Arabic, Indic and South-East Asian words.
         rf"(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])",
         rf"(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])",
-        # One emoji or text presentation selector; runs of selectors can carry hidden bytes.
-        rf"(?<=[#*0-9\xa9\xae{_EMOJI}])[\ufe0e\ufe0f](?![{_SELECTOR}])",
+        # One emoji or text presentation selector; runs of selectors can carry hidden bytes. After a digit, only where it
+        # makes a keycap: else it would hide in the middle of a number.
+        rf"(?<=[\xa9\xae{_EMOJI}])[\ufe0e\ufe0f](?![{_SELECTOR}])",
+        r"(?<=[#*0-9])[\ufe0e\ufe0f](?=\u20e3)",
         rf"(?<=[{_IDEOGRAPH}])[\U000e0100-\U000e01ef](?![{_SELECTOR}])",
         r"(?<=[\u1820-\u18aa])[\u180b-\u180e]",
         # The flags of England, Scotland and Wales are the only tag sequences in use; other tags are smuggled text.

@@ -43,6 +43,7 @@ HOSTILE = st.text(
         ("lone \ud83d surrogate", "lone ‹U+D83D› surrogate"),
         ("smuggled\U000e0068\U000e0069", "smuggled‹U+E0068›‹U+E0069›"),
         ("a\ufe00\ufe01", "a‹U+FE00›‹U+FE01›"),
+        ("1\ufe0f2", "1‹U+FE0F›2"),
     ],
 )
 def test_hidden_characters_are_shown(raw: str, shown: str) -> None:
@@ -91,6 +92,8 @@ def test_other_brackets_stay() -> None:
         ("Bob(222): yes", "Bob（222）： yes"),
         ("Bob(222) says: yes", "Bob（222） says： yes"),
         ("Bob(٢٢٢)", "Bob（٢٢٢）"),
+        ("Bob(2\ufe0f22)", "Bob(2‹U+FE0F›22)"),
+        ("[5\ufe0fm ago]", "[5‹U+FE0F›m ago]"),
         ("[just now] Bob", "［just now］ Bob"),
         ("[5m ago] Bob", "［5m ago］ Bob"),
         ("[Jan 15, 14:30] Bob", "［Jan 15, 14:30］ Bob"),
