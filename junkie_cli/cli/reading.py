@@ -157,14 +157,13 @@ class _Reader:
         shown = [*reading.messages, *([] if current is None else [current])]
         asked = wanted(shown)
         target = None if current is None else reply_target(current)
-        parent_id = place.channel.parent_id if place.channel and place.channel.is_thread else None
         end = window.hi if current is None or question.given is not None else current.message_id
         have = {message.message_id for message in reading.messages}
         referred = {number for number in asked.messages if number < end and number not in have}
         keys = {(window.channel_id, number) for number in referred}
-        if parent_id is not None:
-            keys |= {(parent_id, number) for number in referred}
-        starters = self._starters(reading, parent_id)
+        if place.parent_id is not None:
+            keys |= {(place.parent_id, number) for number in referred}
+        starters = self._starters(place)
         authors = {message.author_id for message in shown} if question.bots else set()
         singles, naming = await self.snapshot.look_up(
             keys | starters, users=asked.users | authors, channels=asked.channels, roles=asked.roles
@@ -172,16 +171,14 @@ class _Reader:
         starter = next((singles.messages[key] for key in starters if key in singles.messages), None)
         if starter is not None:
             (starter,) = await self._as_they_were([starter])
-        places = [window.channel_id] if parent_id is None else [window.channel_id, parent_id]
-        reply = await self._reply(reading, [(each, target) for each in places if target is not None], end, singles)
+        reply = None if target is None else await self._reply(reading, target, end, singles)
         others = [message for message in (starter, reply.message if reply else None) if message is not None]
         naming = await self._name(naming, asked, wanted(others))
         edited_since, deleted_since = await self._changes(reading, [*shown, *others])
-        deleted = {message_id for _, message_id in singles.deleted | self.absent}
-        deleted |= {number for number in referred if self._is_deleted(place, (window.channel_id, number), singles)}
-        missing = set()
+        deleted = {number for number in referred if self._are_deleted(place, self._keys(place, number), singles)}
+        missing: set[Key] = set()
         if reply is not None and reply.message is None and not reply.deleted and reply.message_id < end:
-            missing.add((window.channel_id, reply.message_id))
+            missing.update(self._keys(place, reply.message_id))
         beside = starters if starter is None and not (starters & singles.deleted) else frozenset()
         return reading._replace(
             starter=starter,
@@ -195,28 +192,33 @@ class _Reader:
             deleted_since=deleted_since,
         )
 
-    async def _reply(self, reading: Reading, keys: list[Key], end: int, singles: Singles) -> ReplyTarget | None:
+    async def _reply(self, reading: Reading, target: int, end: int, singles: Singles) -> ReplyTarget:
         """Return what is known of the reply's target; in a thread it may stand in the parent, as the starter does."""
-        if not keys:
-            return None
-        _, target = keys[0]
+        place = reading.place
         found = next((message for message in reading.messages if message.message_id == target), None)
         if found is None and target < end:
-            found = next((singles.messages[key] for key in keys if key in singles.messages), None)
+            found = next((message for message in singles.messages.values() if message.message_id == target), None)
             if found is not None:
                 (found,) = await self._as_they_were([found])
         # Of what lies ahead nothing is said, not even that it exists.
-        deleted = target < end and any(self._is_deleted(reading.place, key, singles) for key in keys)
+        deleted = target < end and self._are_deleted(place, self._keys(place, target), singles)
         return ReplyTarget(target, found, deleted=found is None and deleted)
 
-    def _starters(self, reading: Reading, parent_id: int | None) -> frozenset[Key]:
+    def _keys(self, place: Place, message_id: int) -> list[Key]:
+        """Return where a message may stand: one that is not newer than its thread in the parent, too."""
+        channel_id = self.question.window.channel_id
+        if place.parent_id is None or message_id > channel_id:
+            return [(channel_id, message_id)]
+        return [(channel_id, message_id), (place.parent_id, message_id)]
+
+    def _starters(self, place: Place) -> frozenset[Key]:
         """Return where a thread's starter may stand: it has the thread's id, in the parent or, of a forum post, here."""
-        channel = reading.place.channel
-        if not self.question.starter or channel is None or parent_id is None:
+        channel = place.channel
+        if not self.question.starter or channel is None or not channel.is_thread:
             return frozenset()
         if channel.type == ChannelType.PRIVATE_THREAD:
             return frozenset()
-        return frozenset({(parent_id, channel.channel_id), (channel.channel_id, channel.channel_id)})
+        return frozenset(self._keys(place, channel.channel_id))
 
     def _is_deleted(self, place: Place, key: Key, singles: Singles) -> bool:
         """Say whether a message is known not to exist: by its tombstone, by Discord's word, or as coverage lacks nothing."""
@@ -225,6 +227,12 @@ class _Reader:
         channel_id, message_id = key
         covered = channel_id == place.state.channel_id and not place.ruled and message_id in place.state.covered
         return key in singles.deleted or key in self.absent or covered
+
+    def _are_deleted(self, place: Place, keys: Collection[Key], singles: Singles) -> bool:
+        """Say whether a message is known not to exist in any of the places in which it may stand."""
+        if any(key in singles.messages for key in keys):
+            return False
+        return any(key in singles.deleted for key in keys) or all(self._is_deleted(place, key, singles) for key in keys)
 
     async def _name(self, naming: Naming, asked: Wanted, more: Wanted) -> Naming:
         """Add the names that only the reply's target and the starter mention."""
@@ -244,9 +252,10 @@ class _Reader:
         )
 
     async def _as_they_were(self, messages: list[Message]) -> list[Message]:
-        if self.question.as_of is None:
+        as_of = self.question.as_of
+        if as_of is None:
             return messages
-        return await self.snapshot.as_they_were(messages, self.question.as_of)
+        return await self.snapshot.as_they_were(messages, as_of)
 
     async def _changes(self, reading: Reading, shown: Iterable[Message]) -> tuple[int, int]:
         """Count what is not as it was at the wanted moment."""

@@ -24,7 +24,7 @@ from junkie_cli.db.connecting import Connection, FirstConnection, first_connecti
 from junkie_cli.db.queries import query
 from junkie_cli.db.reader import ChannelState, coverage_of
 from junkie_cli.db.text import DLE, unescape
-from junkie_cli.models import Channel, Message
+from junkie_cli.models import Channel, ChannelType, Message
 
 Key = tuple[int, int]
 """A channel's id and a message's; `reconcile.Key` is one. (What writes is not imported for reading.)"""
@@ -42,18 +42,27 @@ class Stretch(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A channel as the archive knows it at `at`; `channel` is None if it doesn't.
+    """A channel as the archive knows it at `at`; `channel` is None if it doesn't, `parent_type` if it doesn't know the parent.
 
     `served` says that a live `serve` has kept it up to date since that began; `ruled` that `forget` has rules, so that
     what coverage claims and rows lack need not have been deleted.
     """
 
     channel: Channel | None
+    parent_type: int | None
     guild_name: str | None
     state: ChannelState
     at: datetime
     served: bool
     ruled: bool
+
+    @property
+    def parent_id(self) -> int | None:
+        """The parent of a thread, unless that is known to hold no messages: what a thread refers to may stand in it, too."""
+        channel = self.channel
+        if channel is None or not channel.is_thread or self.parent_type in ChannelType.HOLD_ONLY_THREADS:
+            return None
+        return channel.parent_id
 
 
 class Singles(NamedTuple):
@@ -226,12 +235,13 @@ def _at(message: Message, revisions: Sequence[_Revision], moment: datetime) -> M
 
 
 def _place(channel_id: int, columns: Sequence[Any], at: datetime, *, served: bool, ruled: bool) -> Place:
-    known, guild_id, parent_id, kind, name, last_id, archived_at, guild_name, covered, *rest = columns
+    known, guild_id, parent_id, kind, name, last_id, archived_at, parent_type, guild_name, covered, *rest = columns
     channel = None
     if known is not None:
         channel = Channel(channel_id, guild_id, parent_id, kind, unescape(name), last_id, archived_at=archived_at)
     state = ChannelState(channel_id) if covered is None else ChannelState(channel_id, coverage_of(covered), *rest)
-    return Place(channel, None if guild_name is None else unescape(guild_name), state, at, served, ruled)
+    guild_name = None if guild_name is None else unescape(guild_name)
+    return Place(channel, parent_type, guild_name, state, at, served, ruled)
 
 
 # A frozen dataclass's own constructor takes thrice as long, which is as long as it takes to fetch the row.

@@ -128,6 +128,11 @@ class Places:
         """Say whether the archive knows a guild's name."""
         return bool((await self._database.fetch(query("knows_guild"), {"guild_id": guild_id}))[0][0])
 
+    async def type_of(self, channel_id: int) -> int | None:
+        """Return a channel's type, None if the archive does not know the channel."""
+        rows = await self._database.fetch(query("type_of_channel"), {"channel_id": channel_id})
+        return int(rows[0][0]) if rows else None
+
     async def note_checked(
         self, channel_ids: Collection[int], at: datetime, *, heard_at: datetime | None = None
     ) -> None:

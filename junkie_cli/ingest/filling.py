@@ -16,7 +16,7 @@ from junkie_cli.db.places import Places
 from junkie_cli.db.reader import Reader
 from junkie_cli.db.reconcile import Incoming, Key
 from junkie_cli.db.writer import Batch, Writer
-from junkie_cli.errors import ChannelForbidden, ChannelNotFound
+from junkie_cli.errors import ChannelError, ChannelForbidden, ChannelNotFound
 from junkie_cli.ingest.absence import is_gone
 from junkie_cli.ingest.channel import ChannelRun, Tools, content_intent_missing
 from junkie_cli.ingest.events import Emit
@@ -24,7 +24,7 @@ from junkie_cli.ingest.planner import OVERLAP_MS
 from junkie_cli.ingest.slots import Slots
 from junkie_cli.ingest.steps import Goal, View
 from junkie_cli.ingest.window import Window
-from junkie_cli.models import Channel, FoundChannel
+from junkie_cli.models import Channel, ChannelType, FoundChannel
 
 if TYPE_CHECKING:
     from junkie_cli.client.session import DiscordClient
@@ -93,10 +93,23 @@ class Filler:
         untried = sorted({Key(*key) for key in keys} - self._tried)
         for key in untried:
             try:
-                await self._fetch_single(key)
-            except (ChannelForbidden, ChannelNotFound) as error:
+                if await self._type_of(key.channel_id) not in ChannelType.HOLD_ONLY_THREADS:
+                    await self._fetch_single(key)
+            except ChannelError as error:
                 log.debug("channel %s, message %s: %s", *key, error.message, extra=key._asdict())
         return bool(untried)
+
+    async def _type_of(self, channel_id: int) -> int:
+        """Return a channel's type; one that the archive does not know is made known first.
+
+        Without its place nobody could tell which rules of `forget` concern its messages.
+        """
+        kind = await self._places.type_of(channel_id)
+        if kind is None:
+            found = await self.discord.channel(channel_id)
+            await self._store_place(found)
+            kind = found.channel.type
+        return kind
 
     async def _fill(self) -> None:
         channel_id = self.window.channel_id
@@ -107,6 +120,9 @@ class Filler:
             return
         if not found.access.readable:
             raise ChannelForbidden(f"channel {channel_id} can't be read: {found.access.reason}")
+        if found.channel.is_thread and found.channel.parent_id is not None:
+            # A thread's pages bring the message that it was started on.
+            await self._type_of(found.channel.parent_id)
         try:
             await self._fetch_messages(found.channel)
         except ChannelForbidden as error:

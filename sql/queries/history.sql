@@ -2,8 +2,9 @@
 -- those that a rule of `forget` keeps out, show nowhere.
 
 -- history_place --
--- Where a channel hangs and stands, what the time is, whether a `serve` of everything that hears all has kept it up to date
--- since it was checked, whether `forget` has rules, and whether anything of the channel may be hidden.
+-- Where a channel hangs (and of what type its parent is) and stands, what the time is, whether a `serve` of everything that
+-- hears all has kept it up to date since it was checked, whether `forget` has rules, and whether anything of the channel may
+-- be hidden.
 SELECT
     now() AS at,
     EXISTS (
@@ -19,11 +20,12 @@ SELECT
     EXISTS (SELECT FROM junkie.exclusions) AS ruled,
     EXISTS (SELECT FROM junkie.tombstones AS t WHERE t.channel_id = one.channel_id) AS buried,
     c.channel_id, c.guild_id, c.parent_id, c.type, c.name, c.last_message_id, c.archived_at,
-    g.name AS guild_name,
+    p.type AS parent_type, g.name AS guild_name,
     s.covered, s.message_count, s.is_fully_backfilled, s.unreadable, s.gone_at, s.unwatched_since, s.last_updated,
     s.checked_at
 FROM (VALUES (%(channel_id)s::bigint)) AS one (channel_id)
 LEFT JOIN junkie.channels AS c ON c.channel_id = one.channel_id
+LEFT JOIN junkie.channels AS p ON p.channel_id = c.parent_id
 LEFT JOIN junkie.guilds AS g ON g.guild_id = c.guild_id
 LEFT JOIN junkie.channel_status AS s ON s.channel_id = one.channel_id
 

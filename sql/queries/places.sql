@@ -46,6 +46,10 @@ WHERE s.channel_id = u.channel_id AND (s.gone_at IS NOT NULL OR s.unreadable IS 
 -- Whether a guild's name is known.
 SELECT EXISTS (SELECT FROM junkie.guilds AS g WHERE g.guild_id = %(guild_id)s)
 
+-- type_of_channel --
+-- Of what type a channel is.
+SELECT c.type FROM junkie.channels AS c WHERE c.channel_id = %(channel_id)s
+
 -- note_checked --
 -- Discord was asked for the newest messages of these channels at that moment, and the archive has them. Edits and deletions
 -- were not asked for. Who listens has heard and written all that happened until heard_at. Beside a live `serve`

@@ -234,6 +234,30 @@ class TestThread:
         answer = await archive.context(self.THREAD, limit=1, starter=False, offline=True)
         assert "replying to:\n[3h ago] Carol(333): shall we?\n" in answer.stdout
 
+    async def test_a_starter_that_is_not_archived_was_not_deleted(self, archive: Archive) -> None:
+        # The thread is whole, and the starter none of its messages although it bears its id.
+        await archive.channel()
+        await archive.channel(self.THREAD, "Plans", type=11, parent_id=CHANNEL)
+        begun = {"message_reference": {"message_id": str(self.THREAD), "channel_id": str(CHANNEL)}}
+        answer = replace(message("Bob", 222, "yes", type=19, reply_to=self.THREAD), channel_id=self.THREAD)
+        event = replace(message("Carol", 333, type=21, extra=begun, age=timedelta(hours=1)), channel_id=self.THREAD)
+        await archive.whole([event, answer])
+        shown = await archive.context(self.THREAD, offline=True)
+        assert bodies(shown) == ["[Event: this thread was started from a message that is not archived]"]
+        assert f"replying to:\n[message {self.THREAD} is not archived]\n" in shown.stdout
+        await archive.delete(self.THREAD)
+        shown = await archive.context(self.THREAD, offline=True)
+        assert bodies(shown) == ["[Event: this thread was started from a deleted message]"]
+        assert f"replying to:\n[message {self.THREAD} was deleted]\n" in shown.stdout
+
+    async def test_a_forum_posts_first_message_that_the_whole_post_lacks_was_deleted(self, archive: Archive) -> None:
+        await archive.channel(type=15)
+        await archive.channel(self.THREAD, "Help!", type=11, parent_id=CHANNEL)
+        reply = replace(message("Bob", 222, "yes", type=19, reply_to=self.THREAD), channel_id=self.THREAD)
+        await archive.whole([reply])
+        answer = await archive.context(self.THREAD, offline=True)
+        assert f"replying to:\n[message {self.THREAD} was deleted]\n" in answer.stdout
+
 
 async def test_a_direct_message_has_neither_name(archive: Archive) -> None:
     await archive.channel(type=1, guild_id=None, name="Alice")

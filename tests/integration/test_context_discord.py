@@ -283,6 +283,39 @@ class TestSingles:
             await s.context(thread, limit=2)
             assert s.requests == 0
 
+    async def test_a_message_of_the_parent_that_a_text_in_a_thread_answers(self, scene: MakeContext) -> None:
+        async with scene("1x400") as s:
+            parent = s.first_channel
+            ids = s.control.ids(parent)
+            thread = s.control.add_thread(parent, "Plans", message_id=ids[5]).id
+            s.control.post(thread, "hm")
+            answer = await s.context(thread, given=Given(text="and that?", reply_to=str(ids[3])))
+            assert f": {s.texts(parent)[3]}\n-----" in answer.stdout
+            s.control.delete(parent, ids[2])
+            answer = await s.context(thread, given=Given(text="and that?", reply_to=str(ids[2])))
+            assert f"[message {ids[2]} was deleted]" in answer.stdout
+
+    async def test_a_forum_posts_first_message(self, scene: MakeContext) -> None:
+        async with scene() as s:
+            (guild,) = s.control.world.guilds
+            forum = s.control.add_channel(guild, "help", ChannelType.FORUM).id
+            post = s.control.add_thread(forum, "How?", content="how do I?").id
+            for n in range(150):
+                s.control.post(post, f"line {n}")
+            answer = await s.context(post, limit=2)
+            assert (bodies(answer), answer.stderr) == (["how do I?", "line 147", "line 148"], "")
+
+    async def test_a_starter_that_a_rule_keeps_out_is_not_stored(self, scene: MakeContext) -> None:
+        async with scene() as s:
+            (guild,) = s.control.world.guilds
+            parent = s.first_channel
+            thread = s.control.add_thread(parent, "Plans", message_id=s.control.ids(parent)[5]).id
+            s.control.post(thread, "hm")
+            await s.archive.execute("INSERT INTO junkie.exclusions (guild_id) VALUES (%s)", guild)
+            answer = await s.context(thread, given=Given(text="and?"), limit=1)
+            assert bodies(answer) == []
+            assert await archived(s.database, parent) == {}
+
     async def test_a_message_of_another_channel(self, scene: MakeContext) -> None:
         async with scene("2x50") as s:
             one, other = s.control.readable()[:2]
