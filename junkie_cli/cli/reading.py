@@ -14,6 +14,7 @@ from junkie_cli.ingest.window import Window
 from junkie_cli.models import ChannelType, Message
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
 from junkie_cli.prompt.mentions import Names, Wanted, wanted
+from junkie_cli.prompt.past import without_later
 from junkie_cli.prompt.readable import reply_target
 
 _UNKNOWN: Final = "unknown"
@@ -255,7 +256,7 @@ class _Reader:
         as_of = self.question.as_of
         if as_of is None:
             return messages
-        return await self.snapshot.as_they_were(messages, as_of)
+        return [without_later(message, as_of) for message in await self.snapshot.as_they_were(messages, as_of)]
 
     async def _changes(self, reading: Reading, shown: Iterable[Message]) -> tuple[int, int]:
         """Count what is not as it was at the wanted moment."""

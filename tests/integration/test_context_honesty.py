@@ -118,6 +118,22 @@ class TestAsOf:
         answer = await archive.context(as_of=NOW - timedelta(minutes=1), environ=kept, offline=True)
         assert "not every earlier text was kept" in answer.stderr
 
+    async def test_what_was_said_of_a_message_later_does_not_show(self, archive: Archive) -> None:
+        await archive.channel()
+        results = {"is_finalized": True, "answer_counts": [{"id": 1, "count": 3}]}
+        poll = {"question": {"text": "Q"}, "answers": [], "expiry": NOW.isoformat(), "results": results}
+        one, two = talk(2)
+        target = replace(one, extra={"poll": poll, "reactions": [{"emoji": {"name": "🔥"}, "count": 1}]})
+        reply = replace(two, type=19, reply_to=one.message_id)
+        await archive.whole([target, reply])
+        answer = await archive.context(as_of=NOW - timedelta(minutes=1), offline=True)
+        shown = "[Poll: Q | votes not known, open until 2026-03-04 21:00:00]"
+        assert answer.stdout.count(shown) == 2
+        document = json.loads(
+            (await archive.context(as_of=NOW - timedelta(minutes=1), style="json", offline=True)).stdout
+        )
+        assert "reactions" not in document["history"][0]
+
 
 class TestNames:
     async def test_markup_becomes_the_archives_names(self, archive: Archive) -> None:
