@@ -162,7 +162,8 @@ def command(
         max_age=timedelta(seconds=settings.cache_ttl),
         offline=offline,
     )
-    if run_options.as_of is not None and (run_options.since or 0) >= snowflake.from_datetime(run_options.as_of):
+    since_id, until = run_options.since, run_options.as_of
+    if since_id is not None and until is not None and since_id >= snowflake.from_datetime(until):
         raise UsageError("--since does not lie before --as-of", hint="give an earlier date")
     from junkie_cli.cli.answering import run
 

@@ -178,8 +178,9 @@ class _Reader:
         edited_since, deleted_since = await self._changes(reading, [*shown, *others])
         deleted = {number for number in referred if self._are_deleted(place, self._keys(place, number), singles)}
         missing: set[Key] = set()
-        if reply is not None and reply.message is None and not reply.deleted and reply.message_id < end:
-            missing.update(self._keys(place, reply.message_id))
+        if reply is not None and reply.message is None and reply.message_id < end:
+            where = self._keys(place, reply.message_id)
+            missing.update(() if self._are_deleted(place, where, singles) else where)
         beside = starters if starter is None and not (starters & singles.deleted) else frozenset()
         return reading._replace(
             starter=starter,
@@ -201,8 +202,12 @@ class _Reader:
             found = next((message for message in singles.messages.values() if message.message_id == target), None)
             if found is not None:
                 (found,) = await self._as_they_were([found])
+        keys = self._keys(place, target)
         # Of what lies ahead nothing is said, not even that it exists.
-        deleted = target < end and self._are_deleted(place, self._keys(place, target), singles)
+        deleted = target < end and self._are_deleted(place, keys, singles)
+        if self.question.given is not None:
+            # That there ever was a message of an id that the user typed, a tombstone says and nothing else.
+            deleted = deleted and not singles.deleted.isdisjoint(keys)
         return ReplyTarget(target, found, deleted=found is None and deleted)
 
     def _keys(self, place: Place, message_id: int) -> list[Key]:

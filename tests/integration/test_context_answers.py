@@ -107,6 +107,17 @@ class TestReplyTarget:
         target = talk(9)[1].message_id + 1
         assert await self.ask(archive, target) == f"[message {target} was deleted]"
 
+    async def test_of_one_that_the_user_names_a_tombstone_alone_says_that_it_was_deleted(
+        self, archive: Archive
+    ) -> None:
+        await archive.channel()
+        messages = await archive.whole(talk(9))
+        never, once = messages[1].message_id + 1, messages[3].message_id
+        await archive.delete(once)
+        for target, shown in ((never, "is not archived"), (once, "was deleted")):
+            answer = await archive.context(given=Given(text="hm", reply_to=str(target)), offline=True)
+            assert f"[message {target} {shown}]" in answer.stdout
+
     async def test_one_in_a_gap_is_not_archived(self, archive: Archive) -> None:
         target = talk(9)[1].message_id + 1
         assert await self.ask(archive, target, covered=False) == f"[message {target} is not archived]"

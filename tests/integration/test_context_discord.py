@@ -272,6 +272,13 @@ class TestSingles:
             answer = await s.context(channel, limit=3)
             assert f"[message {target} was deleted]" in answer.stdout
 
+    async def test_one_that_nobody_but_the_user_names_need_not_have_been_there(self, scene: MakeContext) -> None:
+        async with scene("1x50") as s:
+            given = Given(text="and that?", reply_to="5")
+            for pages in (1, 0):
+                answer = await s.context(s.first_channel, given=given)
+                assert (answer.code, "[message 5 is not archived]" in answer.stdout, s.pages) == (0, True, pages)
+
     async def test_a_threads_starter(self, scene: MakeContext) -> None:
         async with scene("1x400") as s:
             started = s.control.ids(s.first_channel)[5]
@@ -291,9 +298,6 @@ class TestSingles:
             s.control.post(thread, "hm")
             answer = await s.context(thread, given=Given(text="and that?", reply_to=str(ids[3])))
             assert f": {s.texts(parent)[3]}\n-----" in answer.stdout
-            s.control.delete(parent, ids[2])
-            answer = await s.context(thread, given=Given(text="and that?", reply_to=str(ids[2])))
-            assert f"[message {ids[2]} was deleted]" in answer.stdout
 
     async def test_a_forum_posts_first_message(self, scene: MakeContext) -> None:
         async with scene() as s:

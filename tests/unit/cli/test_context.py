@@ -151,3 +151,9 @@ class TestGiven:
 )
 def test_a_token_begins_with_the_bots_id(token: str, bot_id: int | None) -> None:
     assert bot_of(token) == bot_id
+
+
+def test_a_moment_before_all_messages(options: Callable[..., ContextOptions]) -> None:
+    as_of = options("--as-of", "2015-01-01").as_of
+    assert as_of is not None
+    assert as_of.year == 2015
