@@ -191,10 +191,12 @@ class Filler:
 
     async def _walk(self, channel: Channel) -> None:
         """Fetch downwards from the window's upper end until it is covered."""
-        if channel.last_message_id is None:
-            return
         window = self.window
-        upper = min(window.hi, channel.last_message_id + 1)
+        upper = window.hi
+        if window.message_id is None:
+            if channel.last_message_id is None:
+                return
+            upper = min(upper, channel.last_message_id + 1)
         tools = Tools(
             discord=self.discord,
             reader=self._reader,

@@ -204,6 +204,18 @@ class TestWindow:
             await s.context(channel, message=str(ids[450]), limit=100)
             assert s.requests == 0
 
+    async def test_a_message_that_the_channel_itself_does_not_tell_of_yet(self, scene: MakeContext) -> None:
+        async with scene("1x50") as s:
+            channel = s.first_channel
+            ids = s.control.ids(channel)
+            for last in (ids[-4], None):
+                s.control.world.channels[channel].last_message_id = last
+                answer = await s.context(channel, message=str(ids[-1]), limit=5, strict=True)
+                assert [*bodies(answer), current(answer)] == s.texts(channel)[-6:]
+                await s.archive.execute("DELETE FROM junkie.messages")
+                await s.archive.execute("DELETE FROM junkie.channel_status")
+                await s.archive.execute("DELETE FROM junkie.channels")
+
     async def test_as_of_a_moment_fetches_what_stands_before_it_alone(self, scene: MakeContext) -> None:
         async with scene("1x950") as s:
             channel = s.first_channel
