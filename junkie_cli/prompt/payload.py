@@ -20,15 +20,15 @@ def string(of: Mapping[str, Any], key: str) -> str:
 
 
 def number(of: Mapping[str, Any], key: str) -> int | None:
-    """Return a whole number, also from a float or from digits in a string."""
+    """Return a whole number, also from a float or from digits in a string; nothing in a message is below zero."""
     value = of.get(key)
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
     if isinstance(value, float):
-        return int(value) if abs(value) < snowflake.MAX else None
-    return value if isinstance(value, int) else None
+        return int(value) if 0 <= value < snowflake.MAX else None
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def record(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -87,6 +87,13 @@ def test_hostile_markup_takes_linear_time() -> None:
         assert resolve(text * 10)
 
 
+@pytest.mark.parametrize("number", [-1, -(10**30), -1.5, "-1", True, None])
+def test_what_can_be_no_id_is_not_looked_up(number: object) -> None:
+    reference = {"message_id": number, "channel_id": number}
+    found = wanted([message("Bob", 222, type=19, extra={"message_reference": reference})])
+    assert found == Wanted(frozenset(), frozenset(), frozenset(), frozenset())
+
+
 def test_what_is_wanted_for_some_messages() -> None:
     found = wanted(
         [
