@@ -5,6 +5,7 @@ characters are written as escapes. Ids are strings, as in Discord's own API.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -99,7 +100,12 @@ def _parts(shown: Readable) -> list[str]:
 
 def _attachment(attachment: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("filename", "url", "content_type", "size", "description", "duration_secs")
-    return {key: attachment[key] for key in keys if attachment.get(key) is not None}
+    return {key: attachment[key] for key in keys if _is_plain(attachment.get(key))}
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is a text or a number that JSON knows: the archive may hold any, and 1e999 is read as infinity."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _reaction(reaction: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from junkie_cli.coverage import Range
 from junkie_cli.models import Message
 from junkie_cli.prompt.conversation import Conversation, ReplyTarget
@@ -91,6 +93,18 @@ def test_nothing_is_blank() -> None:
     assert shown[0]["parts"] == ["[Empty message]"]
     assert "parts" not in shown[1]
     assert shown[1]["attachments"] == [{"url": "https://x"}]
+
+
+def test_an_attachment_that_no_json_could_hold_is_json() -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    attachment = {"url": "https://x", "size": float("inf"), "duration_secs": 1.5, "description": nested}
+    text = lay_out_json(
+        conversation([message("Bob", 222, age=HOUR, extra={"attachments": [attachment]})]), clock()
+    ).compose(0)
+    (shown,) = json.loads(text, parse_constant=pytest.fail)["history"]
+    assert shown["attachments"] == [{"url": "https://x", "duration_secs": 1.5}]
 
 
 def test_a_text_of_the_users_own_has_no_id() -> None:
