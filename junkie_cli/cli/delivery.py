@@ -24,14 +24,14 @@ def deliver(settings: Settings, options: ContextOptions, reading: Reading, clock
     bot_ids = find_bots(settings, options, reading) if options.style == "messages" else frozenset()
     layout = lay_out(conversation, clock, options.style, bot_ids=bot_ids)
     counter = find_counter() if options.count or options.max_tokens is not None else None
+    if counter is not None and not counter.exact:
+        note("tokens are estimated; `pip install 'junkie-cli[tokens]'` makes them exact")
     if counter is not None and options.max_tokens is not None:
         prompt = fit(layout, options.max_tokens, counter.count)
     else:
         prompt = write(layout, counter.count if counter else None)
     if options.strict:
         refuse_gaps(reading, conversation, prompt, clock)
-    if counter is not None and not counter.exact:
-        note("tokens are estimated; `pip install 'junkie-cli[tokens]'` makes them exact")
     if counter is not None and options.count:
         product(counted(prompt, counter))
     else:

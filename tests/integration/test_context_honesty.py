@@ -1,6 +1,7 @@
 """What a prompt says of what it lacks: gaps, edits and deletions since, names, budgets; and the errors of what isn't there."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -214,6 +215,14 @@ class TestFormats:
         answer = await archive.context(max_tokens=5, offline=True)
         assert (answer.code, answer.stdout) == (2, "")
         assert "give at least that" in answer.error
+
+    async def test_an_estimate_is_announced(self, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+        await archive.channel()
+        await archive.whole(talk(2))
+        monkeypatch.setitem(sys.modules, "toktok", None)
+        for options in ({"count": True}, {"max_tokens": 1}, {"max_tokens": 10_000}):
+            assert "tokens are estimated" in (await archive.context(offline=True, **options)).stderr
+        assert (await archive.context(offline=True)).stderr == ""
 
 
 class TestWhichChannel:
