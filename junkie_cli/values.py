@@ -25,8 +25,10 @@ _secrets: Final[set[str]] = set()
 
 
 def hide(*secrets: str) -> None:
-    """Let `masked` replace these from now on."""
-    _secrets.update(secret for secret in secrets if len(secret) >= _LEAST)
+    """Let `masked` replace these from now on, also as errors quote them."""
+    for secret in secrets:
+        if len(secret) >= _LEAST:
+            _secrets.update((secret, repr(secret)[1:-1]))
 
 
 def masked(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from junkie_cli.cli.ndjson import dump, iso
+from junkie_cli.values import masked
 
 _USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "fields"}
 
@@ -29,7 +30,16 @@ class JsonFormatter(logging.Formatter):
         found |= getattr(record, "fields", {})
         if record.exc_info:
             found["traceback"] = self.formatException(record.exc_info)
-        return dump(found)
+        return dump(_masked(found))
+
+
+def _masked(value: Any) -> Any:
+    """Return a value without any secret. Not the finished line: JSON spells some characters otherwise."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -67,10 +67,15 @@ def read(url: str, *, application_name: str, place: str | None = None) -> Addres
 def for_program(url: str) -> tuple[str, dict[str, str]]:
     """Return what a program may be given as an argument, for all to see, and the secrets for its environment.
 
-    Raises ConfigError, as `read`.
+    Raises ConfigError, as `read`, and for a secret that a program takes as an argument alone.
     """
     parameters = _parsed(url)
     password = parameters.pop("password", None)
+    if shown := sorted(_SECRETS & parameters.keys()):
+        raise ConfigError(
+            f"POSTGRES_URL holds {shown[0]}, which the program could be given only where every process sees it",
+            hint="start the program yourself, with that in a service file (PGSERVICEFILE)",
+        )
     return conninfo.make_conninfo("", **parameters), {} if password is None else {"PGPASSWORD": password}
 
 
@@ -141,5 +146,5 @@ def _passwords(url: str, parameters: dict[str, str]) -> tuple[str, ...]:
         in_url = urlsplit(url).password or ""
     except ValueError:
         in_url = ""
-    spellings = {in_url, unquote(in_url), parameters.get("password", ""), parameters.get("sslpassword", "")}
+    spellings = {in_url, unquote(in_url), *(parameters.get(name, "") for name in _SECRETS)}
     return tuple(sorted((each for each in spellings if len(each) > 3), key=len, reverse=True))

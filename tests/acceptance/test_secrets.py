@@ -254,7 +254,9 @@ async def test_settings_that_make_no_sense(scene: Scene) -> None:
         scene.assert_silent(await scene.run("backfill"))
 
 
-async def test_a_bug_that_shows_all_it_has(scene: Scene) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_a_bug_that_shows_all_it_has(scene: Scene, form: str) -> None:
+    scene.extra = {"JUNKIE_LOG_FORMAT": form}
     for name in ("backfill", "sync"):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", STAGED, name),

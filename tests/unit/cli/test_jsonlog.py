@@ -15,6 +15,7 @@ from junkie_cli.cli.ndjson import as_fields
 from junkie_cli.cli.output import error_line, is_structured, note, set_up_logging
 from junkie_cli.config import VARIABLES
 from junkie_cli.ingest.events import Outcome
+from junkie_cli.values import hide
 from tests.unit.cli.runs import HOSTILE, ended, found, summary
 
 
@@ -63,6 +64,20 @@ def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str]
     (line,) = read(capsys)
     assert "ZeroDivisionError" in line["traceback"]
     assert "hunter2" not in json.dumps(line)
+
+
+def test_no_secret_shows_however_json_spells_it(capsys: pytest.CaptureFixture[str]) -> None:
+    hide(secret := 'of "quotes" and \\ ünd ümlauts')
+    set_up_logging("DEBUG", "json")
+    try:
+        int(secret)
+    except ValueError:
+        logging.getLogger("junkie").debug("for %s", secret, exc_info=True, extra={"place": secret})
+    error_line(f"with {secret}", f"not {secret}")
+    lines = read(capsys)
+    assert [line["message"] for line in lines] == ["for ********", "with ********"]
+    assert (lines[0]["place"], lines[1]["hint"]) == ("********", "not ********")
+    assert "invalid literal for int() with base 10: '********'" in lines[0]["traceback"]
 
 
 def test_what_is_said_to_the_user_is_an_object_too(capsys: pytest.CaptureFixture[str]) -> None:

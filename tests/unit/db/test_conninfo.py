@@ -2,6 +2,7 @@ import logging
 
 import pytest
 from psycopg import conninfo as libpq
+from psycopg import pq
 
 from junkie_cli.db import conninfo
 from junkie_cli.db.connecting import _masked_log
@@ -75,6 +76,17 @@ def test_a_program_gets_the_password_where_nobody_sees_it() -> None:
     }
     assert hidden == {"PGPASSWORD": "secret pw"}
     assert conninfo.for_program("postgresql://me@db.example/archive")[1] == {}
+
+
+@pytest.mark.parametrize("name", ["sslpassword", "oauth_client_secret"])
+def test_a_secret_that_a_program_takes_as_an_argument_alone_is_not_handed_on(name: str) -> None:
+    url = f"postgresql://me@db.example/archive?{name}=secret-pw"
+    if name.encode() not in {option.keyword for option in pq.Conninfo.get_defaults()}:
+        pytest.skip(f"this libpq knows no {name}")
+    with pytest.raises(ConfigError, match=name) as caught:
+        conninfo.for_program(url)
+    assert "secret-pw" not in caught.value.message + caught.value.hint
+    assert conninfo.read(url, application_name="junkie").masked("with secret-pw") == "with ********"
 
 
 @pytest.mark.parametrize("spelling", ["secret%2Fpw", "secret/pw"])
