@@ -18,10 +18,14 @@ import random
 import select
 import signal
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NoReturn
+
+HEARTBEAT_TIMEOUT: Final = 3.0
+"""Seconds without a word from the gateway; its heartbeats are as often as `walk` says."""
 
 _PAUSES: Final = {
     "client.starts": {"SPACING": 0.1},
@@ -43,6 +47,10 @@ def hurry() -> None:
     transport.Patience.wait = lambda self, failures, rng: wait(self, failures, rng) / 50
     transport.Patience.__init__.__defaults__ = (6, 0.5, 30.0, 2.5)
     set_all("client.gateway", random=SimpleNamespace(Random=_Hasty))
+    gateway = import_module("junkie_cli.client.gateway")
+    gateway.open_gateway.__wrapped__.__kwdefaults__.update(
+        patience=replace(gateway.RECONNECTING, timeout=2.0), heartbeat_timeout=HEARTBEAT_TIMEOUT
+    )
     for module, pauses in _PAUSES.items():
         set_all(module, **pauses)
     for module in (

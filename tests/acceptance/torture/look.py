@@ -1,12 +1,14 @@
 """What must hold of an archive whenever nobody works on it, held against what the emulator knows to be true."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from junkie_cli.db.database import Database
 from junkie_cli.db.reader import ChannelState, Reader
-from tests.acceptance.torture.hands import Hands
+from junkie_cli.emulator.entities import Channel
+from tests.acceptance.torture.hands import Hands, Place
 from tests.truth import archived, differences
 
 _TOMBSTONES = "SELECT channel_id, message_id, cause FROM junkie.tombstones"
@@ -22,18 +24,24 @@ SELECT r.channel_id, r.message_id, r.content || coalesce(r.extra::text, '') FROM
 _ALIVE = """
 SELECT count(*) FROM junkie.workers AS w
 WHERE w.heartbeat_at > now() - interval '15 seconds'
-    AND EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid)
+    AND EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = w.backend_pid AND a.datname = current_database())
 """
 
 
 class Look:
     """One look at an archive; what is wrong gathers in `wrong`."""
 
-    def __init__(self, database: Database, hands: Hands, *, purges: bool, serves: bool) -> None:
-        """`purges`: what was deleted is dropped; `serves`: a serve is running, and nothing else."""
+    def __init__(
+        self, database: Database, hands: Hands, told_deleted: set[Place], *, purges: bool, serves: bool
+    ) -> None:
+        """`purges`: what was deleted is dropped; `serves`: a serve is running, and nothing else.
+
+        `told_deleted` are the deletions that earlier looks found to be told of; this one adds its own.
+        """
         self.wrong: list[str] = []
         self._database = database
         self._hands = hands
+        self._told_deleted = told_deleted
         self._purges = purges
         self._serves = serves
 
@@ -54,6 +62,7 @@ class Look:
             )
             rows = await archived(database, channel.id)
             state = states[channel.id]
+            self._bounds_hold(channel, state)
             # Who stopped listening between a message and an older one that shows up after it learns of that in the next run.
             late: set[int] = set() if self._serves else self._hands.late
             lacking = [i for i in sorted(true - rows.keys() - late) if i in state.covered]
@@ -65,7 +74,12 @@ class Look:
             for stale in differences(covered, shown, channel.id, names=False, dropped=dropped):
                 self._see_unwatched(state, stale)
         await self._tombstones_hold(tombstones)
-        (alive,) = (await database.fetch(_ALIVE))[0]
+        # The server may not have noticed yet that somebody's connection ended with its process.
+        for _ in range(100):
+            (alive,) = (await database.fetch(_ALIVE))[0]
+            if alive == self._serves:
+                break
+            await asyncio.sleep(0.05)
         if alive != self._serves:
             self.wrong.append(f"{alive} commands count as alive, {int(self._serves)} are")
 
@@ -118,7 +132,21 @@ class Look:
         if since is None or since > at:
             self.wrong.append(f"{stale}; changed at {at}, and unwatched only since {since}")
 
+    def _bounds_hold(self, channel: Channel, state: ChannelState) -> None:
+        """Coverage begins with the channel itself at the earliest, and never ends above the newest id there ever was."""
+        covered, top = state.covered, state.covered.top
+        if state.is_fully_backfilled != (top is not None and covered.covers(channel.id, top.hi)):
+            self.wrong.append(f"channel {channel.id}: complete is {state.is_fully_backfilled}, covered {covered}")
+        if top is None:
+            return
+        last_id = channel.last_message_id or 0
+        if covered.ranges[0].lo < channel.id or top.hi > last_id + 1:
+            self.wrong.append(f"channel {channel.id} is covered as {covered}, and holds {channel.id} to {last_id}")
+
     async def _tombstones_hold(self, tombstones: dict[tuple[int, int], Any]) -> None:
+        told = {place for place, cause in tombstones.items() if cause == "event"}
+        self._say(f"{a}/{b} was marked as deleted by an event, and is no more" for a, b in self._told_deleted - told)
+        self._told_deleted |= told
         for channel_id, message_id, cause in await self._database.fetch(_BOTH):
             if self._purges or cause == "forget":
                 self.wrong.append(f"{channel_id}/{message_id} is marked as deleted ({cause}), and its row is there")

@@ -52,7 +52,7 @@ _WORLD: Final = {
     "role": 2,
     "throw_out": 1,
 }
-_TRAFFIC: Final = {"storm": 3, "calm": 2, "fault": 10, "mend": 3}
+_TRAFFIC: Final = {"storm": 3, "calm": 2, "fault": 10, "mend": 3, "hold": 4, "release": 4}
 _GATEWAY: Final = {
     "disconnect": 4,
     "abort": 2,
@@ -61,17 +61,29 @@ _GATEWAY: Final = {
     "reconnect": 2,
     "gateway_down": 2,
     "gateway_up": 3,
+    "withhold_acks": 1,
+    "give_acks": 1,
     "pause_events": 1,
     "resume_events": 2,
     "outage": 1,
     "outage_ends": 2,
 }
-_PROCESSES: Final = {"kill": 5, "interrupt": 2, "second": 4, "serve": 1, "server_dies": 3}
+_PROCESSES: Final = {
+    "kill": 5,
+    "interrupt": 2,
+    "second": 4,
+    "serve": 1,
+    "server_dies": 3,
+    "server_stops": 2,
+    "server_starts": 3,
+}
 _TIME: Final = {"breathe": 25, "pages": 14}
 
 _FAULTS: Final = (
     *("500", "502", "503", "504", "429", "reset", "truncate", "hang", "html", "charset", "malformed"),
-    *("unordered", "repeated", "outside", "empty", "403", "404"),
+    *("unordered", "repeated", "outside", "403", "404"),
+    # What looks like the end of history is the easiest to believe.
+    *("empty",) * 6,
 )
 _CODES: Final = (1000, 1001, 1006, 4000, 4001, 4002, 4003, 4005, 4007, 4008, 4009)
 _SILENT: Final = frozenset({"edit", "delete", "bulk_delete"})
@@ -95,18 +107,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole walk. `settle` steps end a round: everything comes to rest and is looked at."""
+    """A whole walk. `settle` steps end a round: everything comes to rest and is looked at.
+
+    With `latency_ms`, and for what is held, the world may change between a page's making and its coming.
+    """
 
     seed: int
     preset: str
     own_server: bool
     on_delete: str
     keep_revisions: bool
+    latency_ms: int
     steps: Sequence[Step]
 
     def __str__(self) -> str:
         server = "a server of POSTGRES_URL" if self.own_server else "the embedded server"
-        head = f"seed {self.seed}: {self.preset}, {server}, deleted: {self.on_delete}, revisions: {self.keep_revisions}"
+        kept = f"deleted: {self.on_delete}, revisions: {self.keep_revisions}"
+        head = f"seed {self.seed}: {self.preset}, {server}, {kept}, latency: {self.latency_ms} ms"
         return "\n".join([head, *(f"{n:4} {step}" for n, step in enumerate(self.steps))])
 
 
@@ -115,12 +132,13 @@ def make(seed: int, *, rounds: int = 0) -> Plan:
     rng = random.Random(seed)
     preset = rng.choice(("tiny", "tiny", "3x130", "2x320", "5x40"))
     own_server, purge, keeps = rng.random() < 0.3, rng.random() < 0.8, rng.random() < 0.3
+    latency_ms = rng.choice((0, 0, 4, 20))
     steps: list[Step] = []
     for _ in range(rounds or rng.randint(2, 4)):
         steps += _round(rng)
     # The last look finds all that no event told of.
     steps.append(Step("settle", kind="whole"))
-    return Plan(seed, preset, own_server, "purge" if purge else "keep", keeps, tuple(steps))
+    return Plan(seed, preset, own_server, "purge" if purge else "keep", keeps, latency_ms, tuple(steps))
 
 
 def _round(rng: random.Random) -> list[Step]:
@@ -158,10 +176,10 @@ def _some(rng: random.Random, weights: dict[str, int]) -> Step:
     elif verb == "invalidate":
         kind = rng.choice(("", "resumable"))
     elif verb == "gateway_down":
-        kind = rng.choice(("reset", "503"))
+        kind = rng.choice(("reset", "503", "hang"))
     elif verb in {"revoke", "grant", "role"}:
         kind = rng.choice(("READ_MESSAGE_HISTORY", "READ_MESSAGE_HISTORY", "VIEW_CHANNEL"))
-    elif verb == "server_dies":
+    elif verb in {"server_dies", "server_stops"}:
         kind = rng.choice(("KILL", "KILL", "INT", "QUIT"))
     elif verb in {"breathe", "pages"}:
         count = rng.choice((1, 3, 10, 40)) if verb == "pages" else rng.choice((1, 5, 20, 60, 200))

@@ -20,11 +20,12 @@ from junkie_cli import config
 from junkie_cli.config import Settings
 from junkie_cli.db.cluster import Cluster
 from junkie_cli.db.database import Database, open_database
+from junkie_cli.emulator.gateway import GatewayRules
 from junkie_cli.emulator.generator import generate
 from junkie_cli.emulator.limits import Limits
 from junkie_cli.emulator.server import Emulator, running
 from tests import postgres
-from tests.acceptance.torture.hands import Hands
+from tests.acceptance.torture.hands import Hands, Place
 from tests.acceptance.torture.look import Look
 from tests.acceptance.torture.nursery import Child, Nursery, nursery
 from tests.acceptance.torture.plan import Plan, Step
@@ -34,6 +35,7 @@ PATIENCE: Final = 150.0
 
 _BUGS: Final = re.compile(r"Traceback|unexpected \w+Error|error: unexpected|never retrieved|never awaited|Warning:")
 _HELD_UP: Final = 0.5
+_HEARTBEATS: Final = GatewayRules(heartbeat_ms=500)
 
 # 1: Discord could not be reached; 3: a channel could not be read; 5: the database went while a command began.
 _MAY_END: Final = frozenset({0, 1, 3})
@@ -51,7 +53,9 @@ async def walk(plan: Plan, template: Path) -> None:
         _own(template / "postgres", home / "postgres")
         async with AsyncExitStack() as stack:
             world = generate(seed=plan.seed, preset=plan.preset)
-            emulator = await stack.enter_async_context(running(world, limits=Limits.off()))
+            emulator = await stack.enter_async_context(
+                running(world, limits=Limits.off(), latency_ms=plan.latency_ms, gateway=_HEARTBEATS)
+            )
             (home / "said").mkdir()
             born = await stack.enter_async_context(nursery(home / "said"))
             await _Walk(plan, emulator, born, home).run()
@@ -85,6 +89,7 @@ class _Walk:
         self.home = home
         self.cluster = Cluster(home)
         self.serving: Child | None = None
+        self.told_deleted: set[Place] = set()
         self.step = 0
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -133,6 +138,11 @@ class _Walk:
                     child.send(signal.SIGKILL if step.verb == "kill" else signal.SIGTERM)
             case "server_dies":
                 await self._fell_server(signal.Signals[f"SIG{step.kind}"])
+                await self._start_server()
+            case "server_stops":
+                await self._fell_server(signal.Signals[f"SIG{step.kind}"])
+            case "server_starts":
+                await self._start_server()
             case "breathe":
                 await asyncio.sleep(step.count / 1000)
             case "pages":
@@ -145,7 +155,9 @@ class _Walk:
     # commands
 
     async def _start(self, *arguments: str, **environ: str) -> Child:
-        return await self.born.start(list(arguments), self.environ | environ)
+        child = await self.born.start(list(arguments), self.environ | environ)
+        child.harmed = self.plan.own_server and self.cluster.postmaster() is None
+        return child
 
     async def _until_asked(self, pages: int) -> None:
         """Wait until so many pages more were asked for, if anybody asks."""
@@ -178,7 +190,7 @@ class _Walk:
             await asyncio.to_thread(self.cluster.start)
 
     async def _fell_server(self, number: signal.Signals) -> None:
-        """End the server in the middle of things; another's is started again, our own by those who need it."""
+        """End the server in the middle of things. Our own is started again by those who need it, another's by nobody."""
         if (pid := self.cluster.postmaster()) is not None:
             os.kill(pid, number)
         for child in self.born.children:
@@ -187,12 +199,12 @@ class _Walk:
         if self.plan.own_server:
             while self.cluster.postmaster() is not None:
                 await asyncio.sleep(0.005)
-            await self._start_server()
 
     # coming to rest
 
     async def _settle(self, *, whole: bool) -> None:
         self.hands.calm()
+        await self._start_server()
         if whole:
             self.hands.let_in()
         for child in self.born.children:
@@ -210,6 +222,7 @@ class _Walk:
                 child = await self._start(*arguments)
                 await self._ended(child)
                 self._see_how_it_ended(child, may=frozenset({0}))
+                self._see_no_server(serves=serves)
             if serves:
                 await self._serve_rests()
             await self._look(serves=serves, whole=True)
@@ -245,17 +258,25 @@ class _Walk:
         async with open_database(self.settings, command="look") as database:
             deadline = asyncio.get_running_loop().time() + 10.0
             while True:
-                look = Look(database, self.hands, purges=self.plan.on_delete == "purge", serves=serves)
+                look = Look(
+                    database, self.hands, self.told_deleted, purges=self.plan.on_delete == "purge", serves=serves
+                )
                 await look.claims()
                 if whole:
                     await look.truth()
                 elif serves:
                     await look.truth(recorded=True)
                 if not look.wrong:
-                    return
+                    break
                 if not serves or asyncio.get_running_loop().time() >= deadline:
                     raise self._failed("\n".join(look.wrong))
                 await asyncio.sleep(0.1)
+        self._see_no_server(serves=serves)
+
+    def _see_no_server(self, *, serves: bool) -> None:
+        """See that the last one out has stopped the embedded server."""
+        if not serves and not self.plan.own_server and (pid := self.cluster.postmaster()) is not None:
+            raise self._failed(f"the embedded server (process {pid}) was left running")
 
     async def _end(self) -> None:
         """End the serve, and see that nothing of ours is left."""

@@ -1,11 +1,14 @@
 """What steps do to the traffic and to the gateway."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from junkie_cli.emulator.control import Control
 from junkie_cli.emulator.entities import Guild
 from junkie_cli.emulator.limits import Limits, Rate
 from tests.acceptance.torture.plan import Step
+
+if TYPE_CHECKING:
+    from junkie_cli.emulator.faults import Hold
 
 
 class Weather:
@@ -13,6 +16,7 @@ class Weather:
 
     def __init__(self, control: Control) -> None:
         self.control = control
+        self._holds: list[Hold] = []
 
     @property
     def guild(self) -> Guild:
@@ -37,6 +41,16 @@ class Weather:
         self.control.set_limits(
             Limits(messages=rate, total=total, others=rate if step.where > 0.7 else None, headers=headers)
         )
+
+    def _hold(self, step: Step) -> None:
+        """Keep a page back that was made already, or one that is still to be made."""
+        places = [channel_id for channel_id, c in sorted(self.control.world.channels.items()) if c.holds_messages]
+        self._holds.append(self.control.hold(places[int(step.where * len(places))], early=step.which < 0.3))
+
+    def _release(self, _step: Step) -> None:
+        for hold in self._holds:
+            hold.release()
+        self._holds.clear()
 
     def _calm(self, _step: Step) -> None:
         self.control.set_limits(Limits.off())
@@ -74,6 +88,12 @@ class Weather:
 
     def _gateway_up(self, _step: Step) -> None:
         self.control.gateway_up()
+
+    def _withhold_acks(self, _step: Step) -> None:
+        self.control.withhold_acks()
+
+    def _give_acks(self, _step: Step) -> None:
+        self.control.give_acks()
 
     def _pause_events(self, _step: Step) -> None:
         self.control.pause_events()

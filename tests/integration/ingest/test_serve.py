@@ -196,6 +196,16 @@ async def test_what_the_library_can_not_parse_ends_nothing(scene: MakeScene) -> 
         assert serve.vitals().skipped >= 1
 
 
+async def test_an_update_that_tells_only_some_keys_is_taken_in(scene: MakeScene) -> None:
+    async with scene("1x20") as s, serving_on(s):
+        channel = s.first_channel
+        message = s.control.post(channel, "with a preview")
+        await until_true(s)
+        s.control.edit(channel, message, fields={"embeds": [{"type": "link"}]}, stamped=False, told=["embeds"])
+        s.control.edit(channel, s.control.ids(channel)[0], "other words", told=["content", "edited_timestamp"])
+        await until_true(s)
+
+
 async def test_what_is_excluded_is_not_archived_live_either(scene: MakeScene) -> None:
     async with scene("2x20") as s:
         out, kept = s.control.readable()[:2]
