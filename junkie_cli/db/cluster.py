@@ -28,12 +28,15 @@ from junkie_cli.db.account import Account
 from junkie_cli.db.binaries import Binaries
 from junkie_cli.db.complaint import complaint
 from junkie_cli.db.data_folder import DATABASE, HOME_HINT, MAINTENANCE
-from junkie_cli.db.processes import is_running
+from junkie_cli.db.processes import is_running, may_work_in
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 
 UPGRADED: Final = "data.upgraded"
 """A whole data folder that has only to take the place of the old one."""
+
+LEAVING: Final = "junkie leaving"
+"""What a connection calls itself that is about to be closed: who leaves next need not mind it."""
 
 PORT: Final = 5432
 """Part of the socket's name only: there is no TCP."""
@@ -155,7 +158,8 @@ class Cluster:
 
         Raises EmbeddedServerError.
         """
-        if (connection := self.connect("junkie start", database=MAINTENANCE)) is None:
+        # Its backend may take a moment longer to go than a short command.
+        if (connection := self.connect(LEAVING, database=MAINTENANCE)) is None:
             return
         with connection:
             if connection.execute(query("database_exists"), {"name": DATABASE}).fetchone() == (True,):
@@ -184,7 +188,11 @@ class Cluster:
     def postmaster(self) -> int | None:
         """Return the process id of the running server, None if there is none."""
         pid = _pid_in(self.data / "postmaster.pid")
-        return pid if pid is not None and is_running(pid, "postgres") else None
+        return pid if pid is not None and self._serves(pid) else None
+
+    def _serves(self, pid: int) -> bool:
+        """Tell whether a process is a server of this data folder, which each works in, and not one of another's."""
+        return is_running(pid, "postgres") and may_work_in(pid, self.data)
 
     def finish_upgrade(self) -> None:
         """Put an upgraded data folder in its place, should the upgrade have been killed when only that was left to do."""
@@ -200,8 +208,9 @@ class Cluster:
         return f"postgresql://junkie@/{database}?host={quote(str(self.socket_folder), safe='')}&port={PORT}"
 
     def _ping(self) -> pq.Ping:
-        # Without an end a stopped process would be waited for without end.
-        return pq.Ping(pq.PGconn.ping(f"{self.url}&connect_timeout=30".encode()))
+        # Without an end a stopped process would be waited for without end. What asks connects, and may be on the list yet.
+        asking = f"{self.url}&connect_timeout=30&application_name={quote(LEAVING)}"
+        return pq.Ping(pq.PGconn.ping(asking.encode()))
 
     # --- the steps of a start ---
 
@@ -335,14 +344,14 @@ class Cluster:
         return False
 
     def _clear_stale_locks(self) -> None:
-        """Remove lock files that name nobody, or a process id that another program, or a dead one nobody reaps, has by now.
+        """Remove lock files that name nobody, or a process id that another program or server, or a dead one nobody reaps, has.
 
         PostgreSQL itself would refuse to start for ever: it sees only that the id is in use, or that there is none, as
         where a full disk or a power failure left the file empty.
         """
         for file in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{PORT}.lock"):
             pid = _pid_in(file)
-            if pid is None or (not is_running(pid, "postgres") and is_running(pid, None, zombies=True)):
+            if pid is None or (not self._serves(pid) and is_running(pid, None, zombies=True)):
                 file.unlink(missing_ok=True)
 
     def _rotate_log(self, who: Account) -> None:

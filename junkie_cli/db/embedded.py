@@ -22,13 +22,10 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from junkie_cli.db.cluster import START_PATIENCE, Cluster
+from junkie_cli.db.cluster import LEAVING, START_PATIENCE, Cluster
 from junkie_cli.db.data_folder import MAINTENANCE
 from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
-
-LEAVING: Final = "junkie leaving"
-"""What an anchor calls itself once its command has decided to go: who leaves next need not mind it."""
 
 _LOCK_PATIENCE: Final = START_PATIENCE + 60
 _OWN_PATIENCE: Final = 2.0
@@ -164,7 +161,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
 
 def _connections(cluster: Cluster) -> int:
     # Not junkie's own database: it may be missing, and the server is to be stopped all the same.
-    connection = cluster.connect("junkie stop", database=MAINTENANCE)
+    connection = cluster.connect(LEAVING, database=MAINTENANCE)
     if connection is None:
         return 0
     with connection:

@@ -7,8 +7,7 @@ import psycopg
 
 from junkie_cli.config import Settings
 from junkie_cli.db import conninfo
-from junkie_cli.db.cluster import Cluster
-from junkie_cli.db.embedded import LEAVING
+from junkie_cli.db.cluster import LEAVING, Cluster
 from junkie_cli.db.names import Catalogue, catalogue
 from junkie_cli.db.queries import query
 

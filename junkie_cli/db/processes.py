@@ -1,5 +1,6 @@
 """Whether a process is there, and what it is: a process id alone may have passed to another program."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,20 @@ def is_running(pid: int, name: str | None, *, zombies: bool = False) -> bool:
         return False
     program, state = found
     return (zombies or state[:1] not in "ZX") and (name is None or program == name)
+
+
+def may_work_in(pid: int, folder: Path) -> bool:
+    """Tell whether that folder may be the working folder of a process; False only where it is known to have another."""
+    if not _PROC.exists():
+        return True
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except PermissionError:
+        # It is another user's. Root may look at all, but not in every container.
+        return os.geteuid() == 0
+    except (FileNotFoundError, ProcessLookupError):
+        # One that is ending has none any more.
+        return True
 
 
 def _from_proc(pid: int) -> tuple[str, str] | None:

@@ -1,10 +1,10 @@
 -- What the commands ask of the server itself.
 
 -- client_backends --
--- Everyone who is connected, besides the connection that asks.
+-- Everyone who is connected, besides the connection that asks. Who is not let in yet has no name, and may have gone away since.
 SELECT pid, application_name
 FROM pg_catalog.pg_stat_activity
-WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
+WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid() AND state IS DISTINCT FROM 'starting'
 
 -- set_application_name --
 -- How this connection shows in the server's list.

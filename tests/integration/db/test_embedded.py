@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import pq
 
-from junkie_cli.db import account, data_folder, embedded
+from junkie_cli.db import account, cluster, data_folder, embedded
 from junkie_cli.db.account import Account
-from junkie_cli.db.cluster import Cluster
+from junkie_cli.db.cluster import LEAVING, Cluster
 from junkie_cli.db.complaint import complaint
 from junkie_cli.db.data_folder import MAINTENANCE
 from junkie_cli.db.embedded import EmbeddedServer, embedded_server
@@ -26,6 +28,8 @@ from junkie_cli.db.queries import query
 from junkie_cli.errors import EmbeddedServerError
 from tests import postgres
 from tests.disks import own_disk
+
+AT_THE_DOOR = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'starting'"
 
 # A command: joins, says so, and leaves when its standard input ends.
 COMMAND = """
@@ -139,8 +143,11 @@ def test_eight_commands_race_on_a_cold_start_and_the_last_one_out_stops_it(
     cluster = Cluster(junkie_home)
     pid = cluster.postmaster()
     assert pid is not None
-    # One is killed, the others leave at the same moment.
+    # One is killed, the others leave together.
     commands.pop().kill()
+    with psycopg.connect(cluster.url, application_name=LEAVING, autocommit=True) as looking:
+        # Its backend sees that a moment later.
+        until(lambda: len(looking.execute(query("client_backends")).fetchall()) == len(commands))
     for command in commands:
         command.begin_to_leave()
     assert [command.leave() for command in commands] == [0] * 7
@@ -178,6 +185,54 @@ async def test_own_connections_that_are_still_on_the_list_keep_nothing_running(u
             await server.leave()
             assert server.cluster.postmaster() is None
             assert own.info.status == psycopg.pq.ConnStatus.OK
+
+
+async def test_what_start_and_stop_looked_with_keeps_nothing_running(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine its backend is still on the list when the command leaves."""
+    connect, late = Cluster.connect, contextlib.ExitStack()
+
+    def stay(url: str, **how: Any) -> None:
+        late.enter_context(psycopg.connect(url, autocommit=True, **how))
+
+    def connecting(self: Cluster, name: str, *arguments: Any, **how: Any) -> psycopg.Connection[Any] | None:
+        if how:
+            stay(self._url(how["database"]), application_name=name)
+        return connect(self, name, *arguments, **how)
+
+    def pinging(conninfo: bytes) -> int:
+        if (answer := pq.PGconn.ping(conninfo)) == pq.Ping.OK:
+            stay(conninfo.decode())
+        return answer
+
+    monkeypatch.setattr(Cluster, "connect", connecting)
+    monkeypatch.setattr(cluster, "pq", SimpleNamespace(Ping=pq.Ping, PGconn=SimpleNamespace(ping=pinging)))
+    with late:
+        async with embedded_server(used_home) as server:
+            with pytest.raises(EmbeddedServerError, match="in use by 1 connection"):
+                embedded.stop(used_home)
+            with client(server) as connection:
+                names = [name for _, name in connection.execute(query("client_backends"))]
+            assert names.count(LEAVING) >= 3
+        assert server.cluster.postmaster() is None
+
+
+async def test_whoever_is_not_let_in_yet_keeps_nothing_running(used_home: Path) -> None:
+    """Such as a connection of our own that was given up."""
+
+    def wait_at_the_door() -> None:
+        # Whether it hears of the end before it is let in or after that, makes no difference.
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(server.url, options="-c post_auth_delay=30").close()
+
+    async with embedded_server(used_home) as server:
+        waiting = threading.Thread(target=wait_at_the_door)
+        waiting.start()
+        with client(server) as connection:
+            until(lambda: connection.execute(AT_THE_DOOR).fetchone() == (1,))
+    assert server.cluster.postmaster() is None
+    waiting.join()
 
 
 async def test_a_killed_command_leaves_no_wrong_count(used_home: Path, start: Callable[[Path], Command]) -> None:
@@ -228,6 +283,33 @@ async def test_a_lock_file_whose_process_id_was_taken_over_stops_no_start(used_h
     finally:
         other.kill()
         other.wait()
+
+
+AS_POSTGRES = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, b"postgres", 0, 0, 0)  # PR_SET_NAME
+print("named", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a process tells nobody where it works")
+def test_a_lock_file_whose_process_id_another_server_has_by_now(used_home: Path) -> None:
+    """It is not stopped in place of ours, and stops no start."""
+    command = [sys.executable, "-c", AS_POSTGRES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/") as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"named\n"
+        assert is_running(other.pid, "postgres")
+        cluster = Cluster(used_home)
+        (cluster.data / "postmaster.pid").write_text(f"{other.pid}\n{cluster.data}\n1\n5432\n{cluster.data}\n\n")
+        assert not embedded.stop(used_home, force=True)
+        cluster.start()
+        assert cluster.postmaster() not in {None, other.pid}
+        assert cluster.stop()
+        assert other.poll() is None
+        assert other.stdin is not None
+        other.stdin.close()
 
 
 async def test_a_server_that_a_killed_command_had_just_launched_is_joined(
@@ -596,8 +678,6 @@ async def test_a_folder_that_is_no_database_is_left_alone(junkie_home: Path) -> 
 async def test_a_server_that_cannot_start_says_why(used_home: Path) -> None:
     async with embedded_server(used_home) as server:
         pass
-    # On a machine that is busy, it may have been left running.
-    embedded.stop(used_home, force=True)
     settings = server.cluster.data / "postgresql.auto.conf"
     sound = settings.read_text()
     settings.write_text("shared_buffers = 'plenty'\n")

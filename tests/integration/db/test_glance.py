@@ -8,9 +8,8 @@ import pytest
 
 from junkie_cli.cli import completion
 from junkie_cli.config import Settings
-from junkie_cli.db.cluster import Cluster
+from junkie_cli.db.cluster import LEAVING, Cluster
 from junkie_cli.db.database import open_database
-from junkie_cli.db.embedded import LEAVING
 from junkie_cli.db.glance import glance
 from junkie_cli.db.places import Places
 from junkie_cli.models import Channel, Guild
