@@ -116,7 +116,8 @@ class Database:
                 conflicts += 1
                 await self._yield_way(error, conflicts)
             except psycopg.Error as error:
-                losses += 1
+                # To wait for a place in the pool is no loss.
+                losses += connection is not None
                 if not failures.lost(error, connection) or losses >= LOSS_TRIES:
                     raise failures.explain(error, self._address) from error
                 await self._regain(error)

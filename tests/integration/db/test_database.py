@@ -204,26 +204,39 @@ async def test_a_loss_while_it_is_lent_is_an_error_of_ours(database: Database) -
             await connection.execute(END_OWN_SESSION)
 
 
+@pytest.mark.parametrize("kind", ["transaction", "statement"])
 async def test_waiting_for_a_place_in_the_pool_is_no_outage(
-    database_url: str, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+    database_url: str, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(module, "_POOL_WAIT", 0.01)
-    waited = asyncio.Event()
+    looks = 0
+    held, waited_long = asyncio.Event(), asyncio.Event()
 
     async def counted(address: Any) -> Connection:
         # The look at the server that comes after a wait in vain.
-        waited.set()
+        nonlocal looks
+        looks += 1
+        if looks > LOSS_TRIES:
+            waited_long.set()
         return await connect(address)
 
     async with open_database(make_settings(POSTGRES_URL=database_url), size=1, patience=0) as database:
-        monkeypatch.setattr(module, "connect", counted)
 
         async def hold(_connection: Connection) -> None:
-            await waited.wait()
+            held.set()
+            await waited_long.wait()
+
+        async def insert() -> None:
+            if kind == "transaction":
+                await execute(database, "INSERT INTO junkie.guilds VALUES (1, 'one')")
+            else:
+                await database.fetch("INSERT INTO junkie.guilds VALUES (1, 'one') RETURNING 1")
 
         async with asyncio.TaskGroup() as group:
             group.create_task(database.transaction(hold))
-            group.create_task(execute(database, "INSERT INTO junkie.guilds VALUES (1, 'one')"))
+            await held.wait()
+            monkeypatch.setattr(module, "connect", counted)
+            group.create_task(insert())
         assert await guild_names(database) == ["one"]
 
 
