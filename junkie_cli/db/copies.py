@@ -2,7 +2,7 @@
 
 Invariant: where the content of a message was dropped, no copy of it is stored. Copies that are held go with the message
 (see `purge_copies`); those that Discord goes on showing are stripped before they are compared with the archive. Both
-happen under the lock of the original's channel.
+happen under the lock of the original's channel, or of the row that holds the copy, where only the archive knows of it.
 """
 
 from collections.abc import Callable, Mapping

@@ -165,7 +165,7 @@ class Writer:
 
     async def _write(self, connection: "AsyncConnection[Any]", draft: "_Draft") -> Written:
         batch, messages, origins = draft.batch, draft.messages, draft.origins
-        state = await _read_under_locks(connection, batch, messages, [origin.key for origin in origins.values()])
+        state = await _read_under_locks(connection, draft)
         if origins:
             messages = copies.strip(messages, origins, lambda origin: self._dropped(origin, state, messages))
         decision = decide(
@@ -261,6 +261,15 @@ class _Draft:
         return cls(batch, users, messages, origins)
 
     @property
+    def untold(self) -> list[Key]:
+        """The messages that may keep what the archive has of them, were that a copy, too."""
+        return [
+            key
+            for key, incoming in self.messages.items()
+            if key not in self.origins and (incoming.patch or incoming.partial or not incoming.complete)
+        ]
+
+    @property
     def plain(self) -> bool:
         """Whether the messages are all there is to it, so that only what is archived can have a say in it."""
         return not (self.origins or self.batch.deletions or any(incoming.patch for incoming in self.messages.values()))
@@ -288,19 +297,18 @@ async def purge(connection: "AsyncConnection[Any]", keys: Collection[Key]) -> No
     await connection.execute(query("purge_copies"), originals)
 
 
-async def _read_under_locks(
-    connection: "AsyncConnection[Any]",
-    batch: Batch,
-    messages: Mapping[Key, Incoming],
-    originals: Collection[Key],
-) -> _State:
+async def _read_under_locks(connection: "AsyncConnection[Any]", draft: _Draft) -> _State:
     """Lock the channels of a batch, and those whose messages it repeats, as far as they are known; then read."""
+    batch, messages = draft.batch, draft.messages
+    originals = [origin.key for origin in draft.origins.values()]
     channel_ids = batch.channel_ids
     locking = integers(sorted({*channel_ids, *(key.channel_id for key in originals)}))
     keys = keys_of({**dict.fromkeys(messages), **{d.key: None for d in batch.deletions}, **dict.fromkeys(originals)})
     for _ in range(2):
-        # Both are sent together; still each statement has a snapshot of its own, the second one taken under the locks.
+        # All are sent together; still each statement has a snapshot of its own, the last one taken under the locks.
         locked = await connection.execute(query("lock_channels"), {"channel_ids": locking})
+        if draft.untold:
+            await connection.execute(query("lock_copies"), keys_of(draft.untold))
         met = await connection.execute(query("meet"), keys)
         places = await locked.fetchall()
         if {place[0] for place in places}.issuperset(channel_ids):

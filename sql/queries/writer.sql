@@ -14,6 +14,17 @@ WHERE s.channel_id = ANY(%(channel_ids)s::bigint[])
 ORDER BY s.channel_id
 FOR UPDATE OF s
 
+-- lock_copies --
+-- Lock those messages of a batch that repeat another one, where the batch does not show it: what `purge_copies` drops of
+-- them meanwhile is not written back.
+SELECT
+FROM junkie.messages AS m
+JOIN unnest(%(channel_ids)s::bigint[], %(message_ids)s::bigint[]) AS u (channel_id, message_id)
+    ON m.channel_id = u.channel_id AND m.message_id = u.message_id
+WHERE m.extra ? 'message_snapshots' OR m.type = 46
+ORDER BY m.channel_id, m.message_id
+FOR UPDATE OF m
+
 -- meet --
 -- What the archive has of a batch's messages: rows and tombstones; and in every row, even if there are none, whether
 -- `forget` has rules.

@@ -444,6 +444,38 @@ async def test_no_order_of_a_page_and_a_deletion_brings_the_message_back(
     assert state.covered == Coverage.of([(CHANNEL + 1, CHANNEL + 1 + len(orders))])
 
 
+@pytest.mark.parametrize("told", ["in part", "without content"])
+async def test_no_order_of_a_change_and_a_purge_brings_a_copy_back(database: Database, told: str) -> None:
+    """Only the archive knows that what an event tells in part, or a page may show in part, is a forward."""
+    elsewhere = CHANNEL - 100
+    orders = ["B" * before + "A" * 12 for before in range(8)] + ["A" * before + "B" * 8 for before in range(1, 12)]
+    writer = Writer(database)
+    async with await database.dedicated() as one, await database.dedicated() as other:
+        for number, order in enumerate(orders):
+            original = message(CHANNEL + 1 + number, "secret")
+            reference = {"type": 1, "channel_id": str(CHANNEL), "message_id": str(original.message_id)}
+            plain = {"message_reference": reference, "flags": 4}
+            forward = replace(
+                message(5_000 + number, "", extra=plain | {"message_snapshots": [{"message": {"content": "secret"}}]}),
+                channel_id=elsewhere,
+            )
+            await writer.write(Batch(messages=[Incoming(original, 1), Incoming(forward, 1)]))
+            change = Incoming(replace(forward, extra=plain | {"pinned": True}), 3, complete=False)
+            if told == "in part":
+                nobody = replace(forward, author_id=0, author_name="", extra=None)
+                change = Incoming(nobody, 3, patch=lambda m: replace(m, extra=(m.extra or {}) | {"pinned": True}))
+            await interleave(
+                database,
+                {"A": one, "B": other},
+                Batch(deletions=[Deletion(Key(CHANNEL, original.message_id), 2, "event")]),
+                Batch(messages=[change]),
+                order,
+            )
+    kept = await rows(database, elsewhere)
+    assert len(kept) == len(orders)
+    assert all((row.extra or {}).keys() == {"message_reference", "flags", "pinned"} for row in kept.values())
+
+
 ANN = User(7, "ann", "Ann", bot=False)
 BEN = User(8, "ben", None, bot=True, extra={"avatar": "x"})
 NEW = page_batch(
