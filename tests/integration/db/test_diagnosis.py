@@ -274,8 +274,9 @@ class TestVacuum:
         )
         if automatic:
             monkeypatch.setattr(diagnosis._Patient, "rows", _switched_on(diagnosis._Patient.rows))
-        found = (await asked(settings))["vacuum"]
-        (row,) = found
+        # What was done is counted when the connection that did it has ended on the server, too.
+        while (row := (await asked(settings))["vacuum"][0]).verdict is Verdict.PASSED:
+            pass
         assert row.verdict is Verdict.WARNING
         assert "junkie.roles has 500 dead rows, never vacuumed" in row.found
         assert ("autovacuum is off" in row.found) is not automatic
