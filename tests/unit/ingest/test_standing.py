@@ -57,8 +57,9 @@ def test_a_channel_of_which_nothing_was_fetched() -> None:
 def test_rows_without_coverage_are_not_fetched_history() -> None:
     assert at(record(last_id=None, newest=900, held=3)).gaps == (Range(100, 901),)
     assert at(record(last_id=None, newest=900, held=3)).state is State.NEVER_FETCHED
-    # Where Discord told, its word counts: an adopted row may be of a message that is gone.
-    assert at(record((100, 1001), newest=1200)).state is State.COMPLETE
+    # Discord never takes back its word of a last message, so that the row came after it.
+    assert at(record((100, 1001), newest=1200)).state is State.PARTIAL
+    assert at(record((100, 1001), newest=1200)).gaps == (Range(1001, 1201),)
 
 
 @pytest.mark.parametrize(
