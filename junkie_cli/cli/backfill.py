@@ -1,21 +1,18 @@
 """`junkie backfill`."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from junkie_cli.cli import options
-from junkie_cli.cli.runtime import begin, opened, run_async
+from junkie_cli.cli.runtime import GRACE, begin, opened, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import PARTIAL
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.backfill import BackfillOptions
     from junkie_cli.ingest.events import Summary
-
-GRACE: Final = 0.9
-"""Seconds from Ctrl-C to the end, though a database should stand still."""
 
 
 def command(

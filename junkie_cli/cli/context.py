@@ -9,7 +9,7 @@ import typer
 
 from junkie_cli import snowflake
 from junkie_cli.cli import completion, options
-from junkie_cli.cli.runtime import begin, run_async
+from junkie_cli.cli.runtime import GRACE, begin, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import UsageError
 
@@ -167,7 +167,7 @@ def command(
         raise UsageError("--since does not lie before --as-of", hint="give an earlier date")
     from junkie_cli.cli.answering import run
 
-    return run_async(run(settings, run_options))
+    return run_async(run(settings, run_options), grace=GRACE)
 
 
 def read_given(prompt: str | None, *, author: str | None, reply_to: str | None, message: str | None) -> Given | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from junkie_cli import config
 from junkie_cli.cli import options
 from junkie_cli.cli.output import set_up_logging
-from junkie_cli.cli.runtime import run_async
+from junkie_cli.cli.runtime import GRACE, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import ConfigError
 
@@ -51,7 +51,7 @@ def command(
     if settings is not None:
         set_up_logging(settings.log_level, settings.log_format)
     selection = _selection(settings, problems)
-    return run_async(_examine(settings, selection, problems, json=json))
+    return run_async(_examine(settings, selection, problems, json=json), grace=GRACE)
 
 
 def _selection(settings: Settings | None, problems: list[ConfigError]) -> "Selection":

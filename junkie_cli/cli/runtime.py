@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from junkie_cli.db.workers import Presence
     from junkie_cli.ingest.selection import Selection
 
+GRACE: Final = 0.9
+"""Seconds from Ctrl-C to the end of what may stop anywhere, though a database should stand still."""
+
 LONGEST_GRACE: Final = 4.5
 """Seconds from a signal to the end, whatever hangs."""
 

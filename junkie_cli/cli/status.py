@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from junkie_cli.cli import options
-from junkie_cli.cli.runtime import begin, run_async
+from junkie_cli.cli.runtime import GRACE, begin, run_async
 
 if TYPE_CHECKING:
     from junkie_cli.ingest.selection import Selection
@@ -84,4 +84,4 @@ def command(
         json=json,
         fail_on_gaps=fail_on_gaps,
     )
-    return run_async(run(settings, run_options))
+    return run_async(run(settings, run_options), grace=GRACE)

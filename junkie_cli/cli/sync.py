@@ -7,7 +7,7 @@ import typer
 
 from junkie_cli.cli import options
 from junkie_cli.cli.backfill import exit_code
-from junkie_cli.cli.runtime import begin, opened, run_async
+from junkie_cli.cli.runtime import GRACE, begin, opened, run_async
 from junkie_cli.config import Settings
 from junkie_cli.errors import PARTIAL
 
@@ -69,7 +69,7 @@ def command(
         since=options.read_since(since),
         reconcile=reconcile,
     )
-    return run_async(run(settings, run_options, json=json, quiet=quiet))
+    return run_async(run(settings, run_options, json=json, quiet=quiet), grace=GRACE)
 
 
 async def run(settings: Settings, run_options: "SyncOptions", *, json: bool, quiet: bool) -> int:

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a backfill soon, whatever it is at, and it says how to go on."""
+"""Ctrl-C ends a command soon, whatever it is at, and it says how to go on."""
 
 import asyncio
 import os
@@ -57,8 +57,20 @@ async def waiting_for_the_rate_limit(s: Stage) -> Started:
 
 
 async def waiting_for_a_database_that_stands_still(s: Stage) -> Started:
+    return await standing_still(s, "backfill")
+
+
+async def comparing_while_the_database_stands_still(s: Stage) -> Started:
+    return await standing_still(s, "sync")
+
+
+async def prompting_while_the_database_stands_still(s: Stage) -> Started:
+    return await standing_still(s, "context", str(min(s.emulator.control.readable())))
+
+
+async def standing_still(s: Stage, *arguments: str) -> Started:
     held = s.emulator.control.hold(min(s.emulator.control.readable()))
-    started = await s.command.start("backfill")
+    started = await s.command.start(*arguments)
     await held.arrived.wait()
     for pid in s.server_pids():
         os.kill(pid, signal.SIGSTOP)
@@ -75,6 +87,8 @@ PHASES: list[Callable[[Stage], Awaitable[Started]]] = [
     waiting_for_a_page,
     waiting_for_the_rate_limit,
     waiting_for_a_database_that_stands_still,
+    comparing_while_the_database_stands_still,
+    prompting_while_the_database_stands_still,
 ]
 
 

@@ -11,7 +11,7 @@ from junkie_cli.ingest.selection import Selection
 from junkie_cli.ingest.serve import STILL_SECONDS
 from tests.integration.ingest.conftest import MakeScene
 from tests.integration.ingest.scene import PATIENCE, Scene
-from tests.integration.ingest.serving import serving_on, until, until_true
+from tests.integration.ingest.serving import at_rest, serving_on, until, until_true
 from tests.truth import archived, assert_claims_hold, coverage
 
 pytestmark = pytest.mark.usefixtures("no_long_waits")
@@ -27,6 +27,17 @@ async def test_what_was_there_and_what_happens_is_archived(scene: MakeScene) -> 
         s.control.bulk_delete(channel, ids[5:9])
         s.control.post(channel, "an answer", reply_to=ids[0])
         await until_true(s)
+
+
+async def test_from_its_end_on_changes_may_be_missed(scene: MakeScene) -> None:
+    async with scene("2x50") as s:
+        channels = s.control.readable()
+        async with serving_on(s) as serve:
+            await at_rest(serve)
+            states = await Reader(s.database).channel_states(channels)
+            assert {state.unwatched_since for state in states.values()} == {None}
+        states = await Reader(s.database).channel_states(channels)
+        assert None not in {state.unwatched_since for state in states.values()}
 
 
 async def test_the_outage(scene: MakeScene) -> None:
