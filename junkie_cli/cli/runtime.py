@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +48,12 @@ def run_async(main: Coroutine[Any, Any, int], *, interrupted: int = INTERRUPTED,
     Ctrl-C, SIGTERM and a terminal that is closed cancel it, and give the code `interrupted` once it has cleaned up. Should
     that take longer than `grace` seconds, since a database or a disk hangs, the process ends; see `_end_after`.
     """
+    with closing(main):
+        # Told to end before it has begun, it is not waited for: no warning need say so.
+        return _run(main, interrupted, grace)
+
+
+def _run(main: Coroutine[Any, Any, int], interrupted: int, grace: float | None) -> int:
     # Of all that help and --version import it would take the longest.
     import asyncio
 
@@ -74,8 +80,8 @@ def run_async(main: Coroutine[Any, Any, int], *, interrupted: int = INTERRUPTED,
         except asyncio.CancelledError:
             return interrupted
 
-    with ExitStack() as ending:
-        return asyncio.run(guarded())
+    with ExitStack() as ending, closing(guarded()) as work:
+        return asyncio.run(work)
 
 
 def end_well_if_stopped() -> None:

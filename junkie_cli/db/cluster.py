@@ -162,11 +162,13 @@ class Cluster:
         if (connection := self.connect(LEAVING, database=MAINTENANCE)) is None:
             return
         with connection:
-            if connection.execute(query("database_exists"), {"name": DATABASE}).fetchone() == (True,):
-                return
             try:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+                if connection.execute(query("database_exists"), {"name": DATABASE}).fetchone() != (True,):
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
             except psycopg.Error as error:
+                if connection.broken:
+                    # The server has ended, as whoever connects next finds out.
+                    return
                 raise EmbeddedServerError(
                     f"can't create the embedded database: {str(error).splitlines()[0]}", hint=f"see {self.log}"
                 ) from error

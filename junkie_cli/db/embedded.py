@@ -165,7 +165,13 @@ def _connections(cluster: Cluster) -> int:
     if connection is None:
         return 0
     with connection:
-        return sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
+        try:
+            return sum(name != LEAVING for _, name in connection.execute(query("client_backends")))
+        except psycopg.OperationalError:
+            if connection.broken:
+                # The server is ending as it is.
+                return 0
+            raise
 
 
 def pause(abandoned: threading.Event, seconds: float) -> None:

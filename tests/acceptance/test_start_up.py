@@ -82,3 +82,23 @@ def test_a_command_that_is_stopped_while_it_is_imported(tmp_path: Path, command:
         timeout=60,
     )
     assert (finished.returncode, finished.stdout, finished.stderr) == (code, "", "")
+
+
+STOPPED_BEFORE_IT_BEGINS = """
+import asyncio, os, signal
+from junkie_cli.__main__ import main
+asyncio.run = lambda work: os.kill(os.getpid(), signal.SIGTERM)
+main()
+"""
+
+
+def test_a_serve_that_is_stopped_when_it_is_about_to_begin(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", STOPPED_BEFORE_IT_BEGINS, "serve"],
+        env={"PATH": os.environ["PATH"], "JUNKIE_HOME": str(tmp_path), "DISCORD_TOKEN": "a.b.c"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")

@@ -218,6 +218,26 @@ async def test_what_start_and_stop_looked_with_keeps_nothing_running(
         assert server.cluster.postmaster() is None
 
 
+async def test_a_server_that_ends_while_it_is_looked_at_is_found_to_have_ended(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = Cluster.connect
+
+    def ended(self: Cluster, name: str, *arguments: Any, **how: Any) -> psycopg.Connection[Any] | None:
+        connection = connect(self, name, *arguments, **how)
+        assert connection is not None
+        with psycopg.connect(self.url, application_name=LEAVING) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.info.backend_pid])
+        return connection
+
+    async with embedded_server(used_home) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(Cluster, "connect", ended)
+            server.cluster.see_to_database()
+            assert embedded.stop(used_home)
+        assert server.cluster.postmaster() is None
+
+
 async def test_whoever_is_not_let_in_yet_keeps_nothing_running(used_home: Path) -> None:
     """Such as a connection of our own that was given up."""
 
