@@ -215,7 +215,7 @@ class ChannelRun:
 
     def report_wait(self, seconds: float) -> None:
         """Pass on that the channel waits for its rate limit."""
-        self.tools.slots.settled(self.channel_id)
+        self.tools.slots.waits(self.channel_id, seconds)
         self.tools.emit(events.Waiting(self.channel_id, self.name, seconds))
 
 

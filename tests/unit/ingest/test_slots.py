@@ -23,6 +23,12 @@ class Queue:
             self.inside -= 1
 
 
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time: nobody loses patience meanwhile."""
+    monkeypatch.setattr("junkie_cli.ingest.slots.LONGEST_WAIT", 60.0)
+
+
 async def settled_down() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -86,4 +92,26 @@ async def test_nobody_waits_for_one_that_failed() -> None:
         async with queue.slots.for_page(ord("A"), opens=True):
             raise ConnectionError
     await waiting
+    assert queue.order == ["a"]
+
+
+async def test_a_channel_whose_window_is_about_to_end_goes_first_and_one_that_waits_longer_does_not() -> None:
+    queue = Queue(2)
+    queue.slots.waits(ord("A"), 0.0)
+    queue.slots.waits(ord("B"), 3600.0)
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(queue.one("a"))
+    await settled_down()
+    assert queue.order == []
+    await queue.one("A")
+    await waiting
+    assert queue.order == ["A", "a"]
+    queue.slots.settled(ord("B"))
+
+
+async def test_those_who_go_first_are_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("junkie_cli.ingest.slots.LONGEST_WAIT", 0.01)
+    queue = Queue(2)
+    queue.slots.expect([ord("A")])
+    await queue.one("a")
     assert queue.order == ["a"]
